@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FAIRWAY_CONFIG_CONFIG_H
+#define FAIRWAY_CONFIG_CONFIG_H
+
+#include "controlplane/base/addr.h"
+#include "controlplane/base/err.h"
+#include "controlplane/config/errors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The configuration as plain structs, and the way from YAML to them and back.
+ *
+ * A struct config owns everything below it: lists are heap arrays, strings are fixed arrays. One
+ * table (schema.c) describes every key; decoding, emitting, comparing, cloning, freeing and the
+ * reference documentation all walk that table, so they can't disagree. docs/configuration.md
+ * explains each key for operators.
+ *
+ * A configuration that left config_load(), config_parse() or config_validate() with 0 holds
+ * everything its comments promise: names unique, pools found, addresses sane, and so on. */
+
+#define CONFIG_NAME_MAX      63
+#define CONFIG_INTERFACE_MAX 15
+#define CONFIG_PASSWORD_MAX  80 /* the kernel's limit for TCP MD5 keys */
+#define CONFIG_PATH_MAX      255
+#define CONFIG_HOST_MAX      253
+#define CONFIG_PORT_ANY      0
+#define CONFIG_FILE_MAX      (16 * 1024 * 1024)
+
+enum config_engine { CONFIG_ENGINE_XDP, CONFIG_ENGINE_DPDK };
+enum config_xdp_mode { CONFIG_XDP_NATIVE, CONFIG_XDP_GENERIC };
+enum config_encap { CONFIG_ENCAP_IPIP, CONFIG_ENCAP_L2DSR };
+enum config_health_type { CONFIG_HEALTH_TCP, CONFIG_HEALTH_HTTP, CONFIG_HEALTH_HTTPS };
+enum config_health_via { CONFIG_HEALTH_DIRECT };
+enum config_protocol { CONFIG_TCP = 6, CONFIG_UDP = 17 }; /* the IP protocol numbers */
+enum config_announce_when {
+	CONFIG_ANNOUNCE_HEALTHY,
+	CONFIG_ANNOUNCE_ALWAYS,
+	CONFIG_ANNOUNCE_NEVER
+};
+
+/* Where an object stood in its file, counted from 1; line 0: it didn't come from a file. The first
+ * member of every struct below, and never part of a comparison. */
+struct config_mark {
+	uint32_t line;
+	uint32_t column;
+};
+
+struct config_interface {
+	struct config_mark mark;
+	char name[CONFIG_INTERFACE_MAX + 1];
+};
+
+/* Outer source per outer family: an address (full length) or a prefix whose host bits carry the
+ * flow's entropy. addr.family 0: not configured (then no ipip pool has a real of this family). */
+struct config_tunnel_source {
+	struct config_mark mark;
+	struct prefix ipv4;
+	struct prefix ipv6;
+};
+
+struct config_node {
+	struct config_mark mark;
+	char name[CONFIG_NAME_MAX + 1];
+	struct config_interface *interfaces; /* at least one */
+	size_t n_interfaces;
+	enum config_engine engine;
+	enum config_xdp_mode xdp_mode;
+	struct config_tunnel_source tunnel_source;
+	uint8_t hash_seed[16];
+	uint32_t drain_time_ms; /* how long to forward after a withdrawal */
+};
+
+struct config_endpoint {
+	struct addr addr; /* family 0: turned off */
+	uint16_t port;
+};
+
+struct config_metrics {
+	struct config_mark mark;
+	struct config_endpoint listen;
+};
+
+struct config_next_hop {
+	struct config_mark mark;
+	struct addr ipv4; /* family 0: the session's own address */
+	struct addr ipv6;
+};
+
+struct config_neighbor {
+	struct config_mark mark;
+	struct addr address;
+	uint32_t asn;
+	uint32_t hold_time_ms; /* whole seconds; 0, or 3 s to 65535 s */
+	uint16_t port;
+	char password[CONFIG_PASSWORD_MAX + 1]; /* TCP MD5; "" for none */
+	struct config_next_hop next_hop;
+	bool ttl_security; /* GTSM, RFC 5082 */
+	bool passive;      /* wait for the neighbour to connect */
+};
+
+struct config_bgp {
+	struct config_mark mark;
+	uint32_t asn;
+	struct addr router_id; /* always IPv4 */
+	struct config_neighbor *neighbors;
+	size_t n_neighbors;
+};
+
+struct config_health {
+	struct config_mark mark;
+	enum config_health_type type;
+	uint16_t port;
+	char path[CONFIG_PATH_MAX + 1]; /* http and https; "/" unless told */
+	char host[CONFIG_HOST_MAX + 1]; /* Host header and TLS name; "" for the real's address */
+	uint32_t interval_ms;
+	uint32_t timeout_ms; /* never above the interval */
+	uint32_t rise;
+	uint32_t fall;
+	enum config_health_via via;
+};
+
+struct config_mac {
+	bool set;
+	uint8_t bytes[6];
+};
+
+struct config_real {
+	struct config_mark mark;
+	struct addr address;
+	uint32_t weight; /* 0..1000; 0: no new connections */
+	struct config_mac mac;
+};
+
+struct config_pool {
+	struct config_mark mark;
+	char name[CONFIG_NAME_MAX + 1];
+	enum config_encap encap;
+	uint32_t table_size; /* prime */
+	uint32_t min_healthy;
+	bool has_health; /* false: every real counts as healthy */
+	struct config_health health;
+	struct config_real *reals; /* may be empty */
+	size_t n_reals;
+};
+
+struct config_service {
+	struct config_mark mark;
+	enum config_protocol protocol;
+	uint16_t port; /* or CONFIG_PORT_ANY */
+	char pool[CONFIG_NAME_MAX + 1];
+};
+
+struct config_announce {
+	struct config_mark mark;
+	enum config_announce_when when;
+};
+
+struct config_vip {
+	struct config_mark mark;
+	char name[CONFIG_NAME_MAX + 1];
+	struct addr address;             /* no other VIP has it: announcing is per address */
+	struct config_service *services; /* may be empty */
+	size_t n_services;
+	struct config_announce announce;
+};
+
+struct config {
+	struct config_mark mark;
+	struct config_node node;
+	bool has_bgp;
+	struct config_bgp bgp;
+	struct config_metrics metrics;
+	struct config_pool *pools;
+	size_t n_pools;
+	struct config_vip *vips;
+	size_t n_vips;
+	char *file; /* what marks refer to; NULL when it didn't come from a file; not compared */
+};
+
+/* ---- From and to YAML (parse.c, emit.c, save.c) ---- */
+
+/* Read and check a file, or text that came from elsewhere (file names it in errors). errs is
+ * overwritten: on failure it holds up to CONFIG_ERRORS_MAX errors, and always the warnings.
+ * *ret_cfg is the caller's to config_free(). 0, -EINVAL for content, the errno of open or read for
+ * a file that can't be read, -EFBIG above CONFIG_FILE_MAX, -ENOMEM. */
+int config_load(const char *path, struct config **ret_cfg, struct config_errors *errs)
+	__attribute__((warn_unused_result));
+int config_parse(const char *text, size_t len, const char *file, struct config **ret_cfg,
+		 struct config_errors *errs) __attribute__((warn_unused_result));
+
+/* The checks that need no file: for configurations that were edited. errs is overwritten; its
+ * errors have no line but name the object. 0, -EINVAL or -ENOMEM. */
+int config_validate(const struct config *cfg, struct config_errors *errs)
+	__attribute__((warn_unused_result));
+
+/* Write canonical YAML that parses to an equal configuration; defaults are left out. 0, -EIO or
+ * -ENOMEM. The string is the caller's to free(). */
+int config_emit(const struct config *cfg, FILE *out) __attribute__((warn_unused_result));
+int config_emit_string(const struct config *cfg, char **ret_text)
+	__attribute__((warn_unused_result));
+
+/* Replace the file at path, or leave it exactly as it was: a new file beside it is written, synced
+ * and renamed over it. Mode and owner of an existing file are kept (a new one gets 0640), and a
+ * symbolic link is followed. Comments of the old file are lost. */
+int config_save(const char *path, const struct config *cfg, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* ---- Whole objects (object.c) ---- */
+
+/* A deep copy, marks included; NULL out of memory. */
+struct config *config_clone(const struct config *cfg) __attribute__((warn_unused_result));
+void config_free(struct config *cfg);
+
+/* Equal in everything an operator can write; order in lists counts, marks don't. */
+bool config_equal(const struct config *a, const struct config *b);
+bool config_node_equal(const struct config_node *a, const struct config_node *b);
+bool config_bgp_equal(const struct config_bgp *a, const struct config_bgp *b);
+bool config_neighbor_equal(const struct config_neighbor *a, const struct config_neighbor *b);
+bool config_metrics_equal(const struct config_metrics *a, const struct config_metrics *b);
+bool config_pool_equal(const struct config_pool *a, const struct config_pool *b);
+bool config_health_equal(const struct config_health *a, const struct config_health *b);
+bool config_real_equal(const struct config_real *a, const struct config_real *b);
+bool config_vip_equal(const struct config_vip *a, const struct config_vip *b);
+bool config_service_equal(const struct config_service *a, const struct config_service *b);
+
+/* Lookups; NULL when there is none. What they return lives until the next edit. */
+struct config_pool *config_find_pool(const struct config *cfg, const char *name);
+struct config_vip *config_find_vip(const struct config *cfg, const char *name);
+struct config_real *config_find_real(const struct config_pool *pool, const struct addr *address);
+struct config_service *config_find_service(const struct config_vip *vip,
+					   enum config_protocol protocol, uint16_t port);
+struct config_neighbor *config_find_neighbor(const struct config_bgp *bgp,
+					     const struct addr *address);
+
+/* The word the file uses, e.g. "l2dsr"; "?" for a value out of range. */
+const char *config_engine_name(enum config_engine engine);
+const char *config_xdp_mode_name(enum config_xdp_mode mode);
+const char *config_encap_name(enum config_encap encap);
+const char *config_health_type_name(enum config_health_type type);
+const char *config_health_via_name(enum config_health_via via);
+const char *config_protocol_name(enum config_protocol protocol);
+const char *config_announce_name(enum config_announce_when when);
+
+/* ---- Edits (edit.c) ----
+ * Made on a clone, followed by config_validate(). Each either happens whole or returns -EEXIST,
+ * -ENOENT, -EINVAL or -ENOMEM with the reason in err and changes nothing. What is passed in is
+ * copied deep and stays the caller's. */
+
+/* Defaults for an object to add; names, addresses and services are then the caller's to set. */
+void config_vip_init(struct config_vip *vip);
+void config_real_init(struct config_real *real);
+/* Free the services of a VIP that the caller built. */
+void config_vip_fini(struct config_vip *vip);
+
+int config_add_vip(struct config *cfg, const struct config_vip *vip, struct err *err)
+	__attribute__((warn_unused_result));
+int config_remove_vip(struct config *cfg, const char *name, struct err *err)
+	__attribute__((warn_unused_result));
+/* Replace the VIP of the same name. */
+int config_set_vip(struct config *cfg, const struct config_vip *vip, struct err *err)
+	__attribute__((warn_unused_result));
+int config_set_vip_address(struct config *cfg, const char *vip, const struct addr *address,
+			   struct err *err) __attribute__((warn_unused_result));
+int config_set_vip_announce(struct config *cfg, const char *vip, enum config_announce_when when,
+			    struct err *err) __attribute__((warn_unused_result));
+
+int config_add_service(struct config *cfg, const char *vip, const struct config_service *service,
+		       struct err *err) __attribute__((warn_unused_result));
+int config_remove_service(struct config *cfg, const char *vip, enum config_protocol protocol,
+			  uint16_t port, struct err *err) __attribute__((warn_unused_result));
+int config_set_service_pool(struct config *cfg, const char *vip, enum config_protocol protocol,
+			    uint16_t port, const char *pool, struct err *err)
+	__attribute__((warn_unused_result));
+
+int config_add_real(struct config *cfg, const char *pool, const struct config_real *real,
+		    struct err *err) __attribute__((warn_unused_result));
+int config_remove_real(struct config *cfg, const char *pool, const struct addr *address,
+		       struct err *err) __attribute__((warn_unused_result));
+int config_set_real_weight(struct config *cfg, const char *pool, const struct addr *address,
+			   uint32_t weight, struct err *err) __attribute__((warn_unused_result));
+/* mac->set false takes the pin away. */
+int config_set_real_mac(struct config *cfg, const char *pool, const struct addr *address,
+			const struct config_mac *mac, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Single values as the file writes them, for command lines and the API. 0, or -EINVAL with the
+ * reason and the fix in err. */
+int config_name_parse(const char *text, char ret_name[CONFIG_NAME_MAX + 1], struct err *err)
+	__attribute__((warn_unused_result));
+int config_address_parse(const char *text, struct addr *ret_address, struct err *err)
+	__attribute__((warn_unused_result));
+int config_protocol_parse(const char *text, enum config_protocol *ret_protocol, struct err *err)
+	__attribute__((warn_unused_result));
+/* "any" gives CONFIG_PORT_ANY. */
+int config_port_parse(const char *text, uint16_t *ret_port, struct err *err)
+	__attribute__((warn_unused_result));
+int config_weight_parse(const char *text, uint32_t *ret_weight, struct err *err)
+	__attribute__((warn_unused_result));
+int config_mac_parse(const char *text, struct config_mac *ret_mac, struct err *err)
+	__attribute__((warn_unused_result));
+int config_announce_parse(const char *text, enum config_announce_when *ret_when, struct err *err)
+	__attribute__((warn_unused_result));
+
+#endif
