@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FAIRWAY_PUBLISH_PUBLISH_H
+#define FAIRWAY_PUBLISH_PUBLISH_H
+
+/*
+ * The writer of the tables. It owns the numbers (service, real, ring places) behind the names of
+ * the configuration, builds every change aside and publishes it with one store, so that a packet
+ * sees the old or the new state and nothing between; what a change leaves behind is reused only
+ * after the engine's grace period. An object set to what it already is causes no write at all.
+ *
+ * The same writer serves XDP (pinned maps), native and DPDK (plain memory): struct publish_engine.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controlplane/base/addr.h"
+#include "controlplane/base/err.h"
+#include "dataplane/core/reasons.h"
+#include "dataplane/core/tables.h"
+
+/* The tables as the writer sees them: writable memory, owned by the engine. */
+struct publish_tables {
+	struct lb_dims dims;
+	struct lb_node *node;
+	struct lb_vip_entry *vips;
+	struct lb_service *services;
+	struct lb_slot_line *slots;
+	struct lb_slot_line *previous;
+	struct lb_real *reals;
+	struct lb_iface *ifaces;     /* LB_IFACES_MAX of them; index 0 stays unused */
+	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
+};
+
+/* What an engine does for the writer. */
+struct publish_engine {
+	const char *name;
+	void *arg;
+	/* The engine's tables now. They stay valid until grow() succeeds or the engine is freed. */
+	struct publish_tables *(*tables)(void *arg);
+	/* Replace the tables by larger ones of the same content without losing a packet or a count.
+	 * 0, or -errno with words and the old tables still in force. */
+	int (*grow)(void *arg, const struct lb_dims *dims, struct err *err);
+	/* Return when no reader still uses what was unpublished before the call. May block for
+	 * milliseconds; safe to call from another thread. */
+	void (*grace)(void *arg);
+};
+
+struct publish;
+
+/* Adopts what the engine's tables hold: services, rings and reals stay in force and keep their
+ * numbers and counters when they are set again. -EPROTO when the layout version is another.
+ * The engine must outlive the writer. */
+int publish_new(const struct publish_engine *engine, struct publish **ret_publish, struct err *err)
+	__attribute__((warn_unused_result));
+/* The tables stay as they are. */
+void publish_free(struct publish *p);
+
+/* The fleet's hash seed and the sources of outer headers. A source of family 0 is none; setting a
+ * pool that needs it is then an error. A changed source rebuilds the reals that use it. */
+struct publish_node {
+	uint8_t hash_seed[16];
+	struct prefix source4, source6;
+};
+int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* An interface frames can leave by. sole: the engine is attached to this one only. */
+int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
+		      bool sole, struct err *err) __attribute__((warn_unused_result));
+
+/* The next hop of every real with this address; mac NULL: unknown, packets to it are dropped as
+ * real_unresolved. ifindex must have been set with publish_iface_set(). Remembered also for reals
+ * that come later. */
+int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifindex,
+			const uint8_t *mac, struct err *err) __attribute__((warn_unused_result));
+
+struct publish_member {
+	struct addr addr;
+	uint32_t weight; /* share of slots relative to the other members; 0: none */
+};
+
+/* Create a pool or change its members: the ring is built by Maglev from the members (in any order)
+ * and swapped in for every service that uses the pool. No members: packets drop as no_real. */
+int publish_pool_set(struct publish *p, const char *name, enum lb_encap encap, uint32_t table_size,
+		     const struct publish_member *members, size_t n, struct err *err)
+	__attribute__((warn_unused_result));
+/* -EBUSY while a service uses it, -ENOENT when there is none. */
+int publish_pool_remove(struct publish *p, const char *name, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* A service of a VIP: create, or point it at another pool. port 0: any port. */
+int publish_service_set(struct publish *p, const char *vip, const struct addr *addr,
+			uint8_t protocol, uint16_t port, const char *pool, struct err *err)
+	__attribute__((warn_unused_result));
+int publish_service_remove(struct publish *p, const struct addr *addr, uint8_t protocol,
+			   uint16_t port, struct err *err) __attribute__((warn_unused_result));
+
+/* Drop everything adopted that was not set since publish_new(): call once, after the first whole
+ * configuration was applied. */
+int publish_adopt_done(struct publish *p, struct err *err) __attribute__((warn_unused_result));
+
+/* After publish_new(): did the adopted tables send packets to this real of this pool? Lets a
+ * restarted daemon start its health checks from what was true before. */
+bool publish_adopted_member(const struct publish *p, const char *pool, const struct addr *real);
+/* True when anything was adopted at all. */
+bool publish_adopted(const struct publish *p);
+
+/* Space given up by changes waits for a grace period. publish_grace_due() says whether anything
+ * waits; publish_grace_begin() marks it, then engine->grace() may run on any thread, then
+ * publish_grace_end() makes the marked space free. Changes between begin and end are fine. */
+bool publish_grace_due(const struct publish *p);
+void publish_grace_begin(struct publish *p);
+void publish_grace_end(struct publish *p);
+
+/* ---- reading ---- */
+
+struct publish_count {
+	uint64_t packets, bytes;
+};
+void publish_count_reason(const struct publish *p, enum lb_reason reason,
+			  struct publish_count *ret_count);
+/* -ENOENT when there is no such object. */
+int publish_count_service(const struct publish *p, const struct addr *addr, uint8_t protocol,
+			  uint16_t port, struct publish_count *ret_count);
+int publish_count_real(const struct publish *p, const char *pool, const struct addr *real,
+		       struct publish_count *ret_count);
+/* Slots of the pool's ring that lead to this real; *ret_ring_slots the ring's size. -ENOENT. */
+int publish_pool_slots(const struct publish *p, const char *pool, const struct addr *real,
+		       uint32_t *ret_slots, uint32_t *ret_ring_slots);
+
+/* Names of numbers, for traces: NULL (or family 0) when unknown. */
+const char *publish_vip_name(const struct publish *p, uint32_t vip);
+const char *publish_pool_name(const struct publish *p, uint32_t pool);
+void publish_real_addr(const struct publish *p, uint32_t real, struct addr *ret_addr);
+
+/* How full the tables are, for status and doctor. */
+struct publish_usage {
+	uint32_t vip_entries, vip_entries_max;
+	uint32_t services, services_max;
+	uint32_t reals, reals_max;
+	uint32_t slot_lines, slot_lines_max;
+	uint64_t writes; /* stores that readers can see, since publish_new() */
+};
+void publish_usage(const struct publish *p, struct publish_usage *ret_usage);
+
+/* Names and help of reasons (from LB_REASONS) and verdicts. */
+const char *publish_reason_name(enum lb_reason reason);
+const char *publish_reason_help(enum lb_reason reason);
+enum lb_verdict publish_reason_verdict(enum lb_reason reason);
+const char *publish_verdict_name(enum lb_verdict verdict);
+
+#endif
