@@ -21,7 +21,8 @@ TEST(Addr, TextSurvivesParsingAndFormatting)
 
 TEST(Addr, RefusesWhatIsNoAddressAndLeavesTheResultAlone)
 {
-	for (const char *text : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "2001:db8::g", "web", "1.2.3.4/8"}) {
+	for (const char *text :
+	     {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "2001:db8::g", "web", "1.2.3.4/8"}) {
 		struct addr a = {9, {7}};
 
 		EXPECT_EQ(addr_parse(text, &a), -EINVAL) << text;
@@ -37,7 +38,8 @@ TEST(Prefix, LengthMustFitTheFamily)
 	EXPECT_EQ(p.len, 24);
 	EXPECT_EQ(prefix_parse("2001:db8::1", &p), 0);
 	EXPECT_EQ(p.len, 128);
-	for (const char *text : {"192.0.2.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08"})
+	for (const char *text :
+	     {"192.0.2.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/08"})
 		EXPECT_EQ(prefix_parse(text, &p), -EINVAL) << text;
 }
 
@@ -65,6 +67,7 @@ TEST(AddrPort, BracketsAreForIpv6Only)
 	EXPECT_STREQ(addr_port_format(&a, port, buf), "[2001:db8::1]:443");
 	ASSERT_EQ(addr_port_parse("192.0.2.1:80", &a, &port), 0);
 	EXPECT_STREQ(addr_port_format(&a, port, buf), "192.0.2.1:80");
-	for (const char *text : {"192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", "2001:db8::1:443", "[192.0.2.1]:80"})
+	for (const char *text :
+	     {"192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", "2001:db8::1:443", "[192.0.2.1]:80"})
 		EXPECT_EQ(addr_port_parse(text, &a, &port), -EINVAL) << text;
 }

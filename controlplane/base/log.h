@@ -14,7 +14,8 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 /* Lines below this level are dropped. Default: info. */
 void log_set_level(enum log_level level);
 
-/* Is told each line that was written (without ts and newline), e.g. to keep a journal. NULL: off. */
+/* Is told each line that was written (without ts and newline), e.g. to keep a journal. NULL: off.
+ */
 void log_set_sink(void (*sink)(void *arg, enum log_level level, const char *line), void *arg);
 
 /* msg is a fixed sentence; fields is a printf format of `key=value` pairs, or "" for none. Values
