@@ -6,6 +6,11 @@
  * Maglev consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): fills a table of a prime
  * number of slots with backends so that shares are even and a change of the set moves few slots.
  * Pure: the same set gives the same table bit for bit, in whatever order it is passed.
+ *
+ * Shares of equal weights differ by one slot at most (65 or 66 slots of 65537 for each of 1,000
+ * reals). Other shares are exact to one slot plus n / n_slots of the share: below 1 % where a table
+ * has a hundred slots for each backend. Time grows with slots, whatever the weights: 65537 slots
+ * for 1,000 backends take one to two milliseconds.
  */
 
 #include <stdbool.h>
