@@ -17,28 +17,16 @@
 
 #include "controlplane/base/addr.h"
 #include "controlplane/base/err.h"
+#include "dataplane/core/memory.h"
 #include "dataplane/core/reasons.h"
 #include "dataplane/core/tables.h"
-
-/* The tables as the writer sees them: writable memory, owned by the engine. */
-struct publish_tables {
-	struct lb_dims dims;
-	struct lb_node *node;
-	struct lb_vip_entry *vips;
-	struct lb_service *services;
-	struct lb_slot_line *slots;
-	struct lb_slot_line *previous;
-	struct lb_real *reals;
-	struct lb_iface *ifaces;     /* LB_IFACES_MAX of them; index 0 stays unused */
-	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
-};
 
 /* What an engine does for the writer. */
 struct publish_engine {
 	const char *name;
 	void *arg;
 	/* The engine's tables now. They stay valid until grow() succeeds or the engine is freed. */
-	struct publish_tables *(*tables)(void *arg);
+	struct lb_tables *(*tables)(void *arg);
 	/* Replace the tables by larger ones of the same content without losing a packet or a count.
 	 * 0, or -errno with words and the old tables still in force. */
 	int (*grow)(void *arg, const struct lb_dims *dims, struct err *err);

@@ -18,8 +18,7 @@ import tempfile
 BASE = "controlplane/base/"
 CORE = "dataplane/core/"
 # What the control plane may know of the data plane: its tables and its counters, no packet code.
-TABLES = ["dataplane/core/tables.h", "dataplane/core/reasons.h", "dataplane/core/counters.h",
-          "dataplane/core/hash.h"]
+TABLES = ["dataplane/core/tables.h", "dataplane/core/memory.h", "dataplane/core/reasons.h"]
 # The parts that controlplane/vip puts together.
 PARTS = ["controlplane/" + part + "/" for part in
          ("base", "config", "maglev", "health", "bgp", "neighbour", "publish")]
@@ -40,8 +39,8 @@ RULES = {
     "controlplane/health": [BASE],
     "controlplane/bgp": [BASE],
     "controlplane/neighbour": [BASE],
-    "controlplane/publish": [BASE, "controlplane/config/", "controlplane/maglev/", "dataplane/xdp/"]
-    + TABLES,
+    "controlplane/publish": [BASE, "controlplane/config/", "controlplane/maglev/", "dataplane/xdp/",
+                             "dataplane/native/", CORE],
     "controlplane/vip": PARTS + TABLES,
     "controlplane/api": PARTS + TABLES + ["controlplane/vip/"],
     "controlplane": PARTS + TABLES + ["controlplane/vip/", "controlplane/api/"],

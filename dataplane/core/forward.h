@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef FAIRWAY_CORE_FORWARD_H
+#define FAIRWAY_CORE_FORWARD_H
+
+/*
+ * The forwarding decision, from a frame to one verdict with one named reason:
+ *
+ *   Ethernet --> IPv4 or IPv6 --> TCP or UDP --> service --> slot --> real --> next hop
+ *
+ * Pure: it reads the frame and the tables, counts, and fills a struct lb_decision. The target makes
+ * room (lb_decision.grow_bytes), has lb_write_headers() write, and sends.
+ *
+ * What is not for a VIP is left to the kernel, be it well formed or not; what is malformed and for
+ * a VIP is dropped.
+ */
+
+#include "dataplane/core/encap.h"
+#include "dataplane/core/lookup.h"
+#include "dataplane/core/reasons.h"
+#include "dataplane/core/tables.h"
+#include "dataplane/core/wire.h"
+
+#define LB_REASON_PASS_BIT(verdict, name, help)                                                    \
+	| ((__u64)(LB_##verdict == LB_PASS) << LB_REASON_##name)
+#define LB_REASON_PASS_MASK (0ULL LB_REASONS(LB_REASON_PASS_BIT))
+
+LB_ALWAYS_INLINE enum lb_verdict lb_reason_verdict(enum lb_reason reason)
+{
+	if (reason == LB_REASON_forwarded)
+		return LB_FORWARD;
+	return (LB_REASON_PASS_MASK >> reason) & 1 ? LB_PASS : LB_DROP;
+}
+
+/* The TCP or UDP header of a packet for a VIP: whole, and true to itself. length is what the IP
+ * header leaves for it. */
+LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u32 length,
+					    __u8 protocol)
+{
+	if (protocol == LB_IPPROTO_TCP) {
+		const struct lb_tcp *tcp = l4;
+		__u32 header;
+
+		if (length < sizeof(*tcp) || (const void *)(tcp + 1) > end)
+			return LB_REASON_l4_truncated;
+		header = (tcp->data_offset >> 4) * 4;
+		if (header < sizeof(*tcp) || header > length)
+			return LB_REASON_tcp_header_length;
+	} else {
+		const struct lb_udp *udp = l4;
+		__u32 udp_length;
+
+		if (length < sizeof(*udp) || (const void *)(udp + 1) > end)
+			return LB_REASON_l4_truncated;
+		udp_length = LB_HOST16(udp->length);
+		if (udp_length < sizeof(*udp) || udp_length > length)
+			return LB_REASON_udp_length;
+	}
+	return LB_REASON_forwarded;
+}
+
+/* From a service and a flow hash to a real and its next hop. d->ip_length is set. */
+LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t,
+					     const struct lb_service *service, __u64 hash,
+					     struct lb_decision *d)
+{
+	const struct lb_real *real;
+	__u32 id;
+
+	if (!service->ring_slots)
+		return LB_REASON_no_real;
+	d->slot = lb_hash_slot(hash, service->ring_slots);
+	id = lb_slot_real(t, service->ring_start + d->slot);
+	real = lb_table_real(t, id);
+	if (LB_UNLIKELY(!real))
+		return LB_REASON_table_error;
+	d->real = id;
+	d->nexthop = LB_READ_ONCE(real->nexthop);
+	if (LB_UNLIKELY(!d->nexthop))
+		return id ? LB_REASON_real_unresolved : LB_REASON_no_real;
+	d->iface = lb_table_iface(t, lb_nexthop_iface(d->nexthop));
+	if (LB_UNLIKELY(!d->iface))
+		return LB_REASON_table_error;
+	d->service_record = service;
+	d->real_record = real;
+	d->entropy = lb_hash_entropy(hash);
+	d->grow_bytes = real->encap == LB_ENCAP_L2DSR ? 0
+			: real->family == 4           ? sizeof(struct lb_ip4)
+						      : sizeof(struct lb_ip6);
+	if (d->iface->mtu && d->ip_length + d->grow_bytes > d->iface->mtu)
+		return LB_REASON_too_big;
+	/* The outer header counts its payload in 16 bits. */
+	if (d->ip_length + d->grow_bytes > 0xffff)
+		return LB_REASON_too_big;
+	return LB_REASON_forwarded;
+}
+
+LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const void *data,
+					      const void *end, struct lb_decision *d)
+{
+	const struct lb_node *node = lb_table_node(t);
+	const struct lb_ip4 *ip = data + sizeof(struct lb_eth);
+	__u32 header, total, frame = (__u32)(end - data) - sizeof(struct lb_eth);
+	const struct lb_service *service;
+	enum lb_reason reason;
+	const void *l4;
+	__u32 ports;
+
+	if ((const void *)(ip + 1) > end)
+		return LB_REASON_ip4_truncated;
+	if ((ip->version_ihl >> 4) != 4)
+		return LB_REASON_ip4_version;
+	if (LB_UNLIKELY(!node))
+		return LB_REASON_table_error;
+	header = (ip->version_ihl & 0xf) * 4;
+	total = LB_HOST16(ip->total_length);
+	if (LB_UNLIKELY(header < sizeof(*ip) || header > total)) {
+		reason = LB_REASON_ip4_header_length;
+		goto malformed;
+	}
+	if (LB_UNLIKELY(total > frame)) {
+		reason = LB_REASON_ip4_total_length;
+		goto malformed;
+	}
+	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
+		return LB_REASON_not_tcp_udp;
+	if (LB_UNLIKELY(ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT))) {
+		reason = LB_REASON_fragment;
+		goto malformed;
+	}
+	l4 = (const void *)ip + header;
+	if (LB_UNLIKELY(total - header < sizeof(struct lb_udp) ||
+			l4 + sizeof(struct lb_udp) > end)) {
+		reason = LB_REASON_l4_truncated;
+		goto malformed;
+	}
+	d->service =
+		lb_service_find4(t, node, ip->dst, ((const struct lb_udp *)l4)->dst, ip->protocol);
+	if (d->service == LB_SERVICE_NONE)
+		return LB_REASON_not_vip;
+	service = lb_table_service(t, d->service);
+	if (LB_UNLIKELY(!service))
+		return LB_REASON_table_error;
+	reason = lb_check_l4(l4, end, total - header, ip->protocol);
+	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
+		return reason;
+	ports = (__u32)((const struct lb_udp *)l4)->src << 16 | ((const struct lb_udp *)l4)->dst;
+	d->ip_length = (__u16)total;
+	d->inner_id = LB_HOST16(ip->id);
+	d->inner_family = 4;
+	d->inner_df = !!(ip->flags_offset & LB_BE16(LB_IP4_DF));
+	d->tos = ip->tos;
+	return lb_pick_real(t, service, lb_hash_flow4(node, ip->src, ip->dst, ports, ip->protocol),
+			    d);
+malformed:
+	d->service = lb_vip_find4(t, node, ip->dst, lb_vip_word(0, 0, 4));
+	return d->service ? reason : LB_REASON_not_vip;
+}
+
+LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const void *data,
+					      const void *end, struct lb_decision *d)
+{
+	const struct lb_node *node = lb_table_node(t);
+	const struct lb_ip6 *ip = data + sizeof(struct lb_eth);
+	__u32 payload, frame = (__u32)(end - data) - sizeof(struct lb_eth);
+	const struct lb_service *service;
+	enum lb_reason reason;
+	const struct lb_udp *l4 = (const void *)(ip + 1);
+	__u32 first, ports;
+
+	if ((const void *)(ip + 1) > end)
+		return LB_REASON_ip6_truncated;
+	first = LB_HOST32(ip->version_class_label);
+	if ((first >> 28) != 6)
+		return LB_REASON_ip6_version;
+	if (LB_UNLIKELY(!node))
+		return LB_REASON_table_error;
+	payload = LB_HOST16(ip->payload_length);
+	if (LB_UNLIKELY(payload + sizeof(*ip) > frame)) {
+		reason = LB_REASON_ip6_payload_length;
+		goto malformed;
+	}
+	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP) {
+		if (ip->next_header != LB_IPPROTO_FRAGMENT)
+			return LB_REASON_not_tcp_udp;
+		reason = LB_REASON_fragment;
+		goto malformed;
+	}
+	if (LB_UNLIKELY(payload < sizeof(*l4) || (const void *)(l4 + 1) > end)) {
+		reason = LB_REASON_l4_truncated;
+		goto malformed;
+	}
+	d->service = lb_service_find6(t, node, &ip->dst, l4->dst, ip->next_header);
+	if (d->service == LB_SERVICE_NONE)
+		return LB_REASON_not_vip;
+	service = lb_table_service(t, d->service);
+	if (LB_UNLIKELY(!service))
+		return LB_REASON_table_error;
+	reason = lb_check_l4(l4, end, payload, ip->next_header);
+	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
+		return reason;
+	if (LB_UNLIKELY(payload + sizeof(*ip) > 0xffff))
+		return LB_REASON_too_big;
+	ports = (__u32)l4->src << 16 | l4->dst;
+	d->ip_length = (__u16)(payload + sizeof(*ip));
+	d->inner_id = 0;
+	d->inner_family = 6;
+	d->inner_df = 1;
+	d->tos = (__u8)(first >> 20);
+	return lb_pick_real(t, service,
+			    lb_hash_flow6(node, &ip->src, &ip->dst, ports, ip->next_header), d);
+malformed:
+	d->service = lb_vip_find6(t, node, &ip->dst, lb_vip_word(0, 0, 6));
+	return d->service ? reason : LB_REASON_not_vip;
+}
+
+/* Count a packet that is on its way: its service and its real, bytes of the inner IP packet. */
+LB_ALWAYS_INLINE void lb_count_forwarded(const struct lb_target *t, const struct lb_decision *d)
+{
+	lb_count(t, d->service_record->counter, d->ip_length);
+	lb_count(t, d->real_record->counter, d->ip_length);
+}
+
+/* Decide one frame. LB_REASON_forwarded: *d says where to, and the target calls
+ * lb_count_forwarded() once the headers are written, or counts the reason why it couldn't. Any
+ * other reason is counted here, under its name, with the frame's bytes. d->service and d->real are
+ * set as far as the packet came, else 0. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide(const struct lb_target *t, const void *data,
+					  const void *end, struct lb_decision *d)
+{
+	const struct lb_eth *eth = data;
+	enum lb_reason reason;
+
+	d->service = LB_SERVICE_NONE;
+	d->real = 0;
+	if (LB_UNLIKELY((const void *)(eth + 1) > end))
+		reason = LB_REASON_eth_truncated;
+	else if (LB_UNLIKELY(eth->dst[0] & 1))
+		reason = LB_REASON_multicast;
+	else if (eth->proto == LB_BE16(LB_ETH_P_IP4))
+		reason = lb_decide_ip4(t, data, end, d);
+	else if (eth->proto == LB_BE16(LB_ETH_P_IP6))
+		reason = lb_decide_ip6(t, data, end, d);
+	else if (eth->proto == LB_BE16(LB_ETH_P_8021Q) || eth->proto == LB_BE16(LB_ETH_P_8021AD))
+		reason = LB_REASON_vlan;
+	else
+		reason = LB_REASON_not_ip;
+	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
+		lb_count(t, reason, (__u32)(end - data));
+	return reason;
+}
+
+/* Bytes at the frame's end that belong to no IP packet (Ethernet padding) and must not travel on
+ * inside a tunnel; L2 DSR leaves the frame as it is. Call before growing. */
+LB_ALWAYS_INLINE __u32 lb_padding_bytes(const void *data, const void *end,
+					const struct lb_decision *d)
+{
+	__u32 used = sizeof(struct lb_eth) + d->ip_length;
+	__u32 frame = (__u32)(end - data);
+
+	return d->grow_bytes && frame > used ? frame - used : 0;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef FAIRWAY_CORE_MEMORY_H
+#define FAIRWAY_CORE_MEMORY_H
+
+/* The tables as plain memory: for their writer, and the accessors of targets that read them so. */
+
+#include "dataplane/core/tables.h"
+
+/* One set of tables. Who allocated or mapped it owns it. */
+struct lb_tables {
+	struct lb_dims dims;
+	struct lb_node *node;
+	struct lb_vip_entry *vips;
+	struct lb_service *services;
+	struct lb_slot_line *slots;
+	struct lb_slot_line *previous;
+	struct lb_real *reals;
+	struct lb_iface *ifaces;     /* LB_IFACES_MAX of them; index 0 stays unused */
+	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
+};
+
+/* How a packet was decided, for replay, explain and tests. */
+struct lb_trace {
+	__u32 verdict; /* enum lb_verdict */
+	__u32 reason;  /* enum lb_reason */
+	__u32 service; /* index of struct lb_service, 0: none */
+	__u32 real;    /* index of struct lb_real, 0: none */
+	__u32 slot;    /* position in the service's ring; with a real only */
+	__u32 reserved;
+};
+LB_ASSERT_SIZE(struct lb_trace, 24);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef FAIRWAY_CORE_MEMORY_TARGET_H
+#define FAIRWAY_CORE_MEMORY_TARGET_H
+
+/* The accessors that lookup.h asks of a target, for targets that see the tables as plain memory. */
+
+#include "dataplane/core/memory.h"
+
+struct lb_target {
+	const struct lb_tables *tables;
+	struct lb_counter *row; /* the worker's own row of counters */
+};
+
+#define LB_MEMORY_ELEMENT(t, table, index, count)                                                  \
+	((index) < (count) ? &(t)->tables->table[index] : (void *)0)
+
+static inline const struct lb_node *lb_table_node(const struct lb_target *t)
+{
+	return t->tables->node;
+}
+
+static inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, vips, index, t->tables->dims.vip_entries);
+}
+
+static inline const struct lb_service *lb_table_service(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, services, index, t->tables->dims.services);
+}
+
+static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *t, __u32 line)
+{
+	return LB_MEMORY_ELEMENT(t, slots, line, t->tables->dims.slot_lines);
+}
+
+static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, reals, index, t->tables->dims.reals);
+}
+
+static inline const struct lb_iface *lb_table_iface(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, ifaces, index, LB_IFACES_MAX);
+}
+
+static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
+{
+	if (counter < t->tables->dims.counter_stride) {
+		t->row[counter].packets++;
+		t->row[counter].bytes += bytes;
+	}
+}
+
+#endif

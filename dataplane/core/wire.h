@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#ifndef FAIRWAY_CORE_WIRE_H
+#define FAIRWAY_CORE_WIRE_H
+
+/* Headers as they stand on the wire. Frames put IP at an even address and no better, which is what
+ * aligned(2) says. */
+
+#include "dataplane/core/tables.h"
+
+#define LB_WIRE          __attribute__((packed, aligned(2)))
+#define LB_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LB_LIKELY(x)     __builtin_expect(!!(x), 1)
+#define LB_UNLIKELY(x)   __builtin_expect(!!(x), 0)
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LB_BE16(x) ((__be16)__builtin_bswap16((__u16)(x)))
+#define LB_BE32(x) ((__be32)__builtin_bswap32((__u32)(x)))
+#else
+#define LB_BE16(x) ((__be16)(x))
+#define LB_BE32(x) ((__be32)(x))
+#endif
+#define LB_HOST16(x) ((__u16)LB_BE16(x))
+#define LB_HOST32(x) ((__u32)LB_BE32(x))
+
+#define LB_ETH_P_IP4    0x0800
+#define LB_ETH_P_IP6    0x86dd
+#define LB_ETH_P_8021Q  0x8100
+#define LB_ETH_P_8021AD 0x88a8
+
+#define LB_IPPROTO_IPIP     4
+#define LB_IPPROTO_TCP      6
+#define LB_IPPROTO_UDP      17
+#define LB_IPPROTO_IPV6     41
+#define LB_IPPROTO_FRAGMENT 44
+
+struct lb_eth {
+	__u8 dst[6];
+	__u8 src[6];
+	__be16 proto;
+} LB_WIRE;
+
+#define LB_IP4_DF       0x4000
+#define LB_IP4_FRAGMENT 0x3fff /* more fragments, or an offset */
+
+/* RFC 791 section 3.1 */
+struct lb_ip4 {
+	__u8 version_ihl;
+	__u8 tos;
+	__be16 total_length;
+	__be16 id;
+	__be16 flags_offset;
+	__u8 ttl;
+	__u8 protocol;
+	__be16 checksum;
+	__be32 src;
+	__be32 dst;
+} LB_WIRE;
+
+struct lb_in6 {
+	__be32 word[4];
+} LB_WIRE;
+
+/* RFC 8200 section 3 */
+struct lb_ip6 {
+	__be32 version_class_label;
+	__be16 payload_length;
+	__u8 next_header;
+	__u8 hop_limit;
+	struct lb_in6 src;
+	struct lb_in6 dst;
+} LB_WIRE;
+
+/* RFC 9293 section 3.1 */
+struct lb_tcp {
+	__be16 src;
+	__be16 dst;
+	__be32 seq;
+	__be32 ack;
+	__u8 data_offset; /* upper four bits, in 32-bit words */
+	__u8 flags;
+	__be16 window;
+	__be16 checksum;
+	__be16 urgent;
+} LB_WIRE;
+
+/* RFC 768 */
+struct lb_udp {
+	__be16 src;
+	__be16 dst;
+	__be16 length;
+	__be16 checksum;
+} LB_WIRE;
+
+LB_ASSERT_SIZE(struct lb_eth, 14);
+LB_ASSERT_SIZE(struct lb_ip4, 20);
+LB_ASSERT_SIZE(struct lb_ip6, 40);
+LB_ASSERT_SIZE(struct lb_tcp, 20);
+LB_ASSERT_SIZE(struct lb_udp, 8);
+
+#endif

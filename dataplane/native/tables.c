@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dataplane/native/native.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *table_new(size_t entries, size_t bytes)
+{
+	size_t total = (entries * bytes + 4095) / 4096 * 4096;
+	void *p = aligned_alloc(4096, total);
+
+	return p ? memset(p, 0, total) : NULL;
+}
+
+int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
+{
+	const uint32_t per_page = 4096 / sizeof(struct lb_counter);
+	struct lb_tables t = {.dims = *dims};
+	uint32_t counters = LB_COUNTER_REASONS + dims->services + dims->reals;
+
+	t.dims.counter_stride = (counters + per_page - 1) / per_page * per_page;
+	t.node = table_new(1, sizeof(*t.node));
+	t.vips = table_new(dims->vip_entries, sizeof(*t.vips));
+	t.services = table_new(dims->services, sizeof(*t.services));
+	t.slots = table_new(dims->slot_lines, sizeof(*t.slots));
+	t.previous = table_new(dims->slot_lines, sizeof(*t.previous));
+	t.reals = table_new(dims->reals, sizeof(*t.reals));
+	t.ifaces = table_new(LB_IFACES_MAX, sizeof(*t.ifaces));
+	t.counters =
+		table_new((size_t)t.dims.counter_rows * t.dims.counter_stride, sizeof(*t.counters));
+	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals || !t.ifaces ||
+	    !t.counters) {
+		native_tables_fini(&t);
+		return -ENOMEM;
+	}
+	*tables = t;
+	return 0;
+}
+
+void native_tables_fini(struct lb_tables *tables)
+{
+	free(tables->node);
+	free(tables->vips);
+	free(tables->services);
+	free(tables->slots);
+	free(tables->previous);
+	free(tables->reals);
+	free(tables->ifaces);
+	free(tables->counters);
+	memset(tables, 0, sizeof(*tables));
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FAIRWAY_XDP_INTERNAL_H
+#define FAIRWAY_XDP_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "dataplane/xdp/engine.h"
+
+/* The maps of the program, in the order of struct xdp_set.fd. X(map, field of lb_tables, element,
+ * entries from dims d) */
+#define XDP_TABLES(X)                                                                              \
+	X(lb_node, node, struct lb_node, 1)                                                        \
+	X(lb_vips, vips, struct lb_vip_entry, d->vip_entries)                                      \
+	X(lb_services, services, struct lb_service, d->services)                                   \
+	X(lb_slots, slots, struct lb_slot_line, d->slot_lines)                                     \
+	X(lb_previous, previous, struct lb_slot_line, d->slot_lines)                               \
+	X(lb_reals, reals, struct lb_real, d->reals)                                               \
+	X(lb_ifaces, ifaces, struct lb_iface, LB_IFACES_MAX)                                       \
+	X(lb_counters, counters, struct lb_counter, d->counter_rows * d->counter_stride)
+
+enum {
+#define XDP_TABLE_ENUM(map, field, element, entries) XDP_MAP_##map,
+	XDP_TABLES(XDP_TABLE_ENUM)
+#undef XDP_TABLE_ENUM
+		XDP_MAPS
+};
+
+/* A program and the maps it reads: one generation of the tables. */
+struct xdp_set {
+	int fd[XDP_MAPS]; /* -1: none */
+	size_t bytes[XDP_MAPS];
+	struct lb_tables tables;
+	int prog_fd;
+	uint32_t prog_id;
+};
+
+struct xdp_engine {
+	char *bpffs; /* NULL: nothing is pinned */
+	bool adopted;
+	struct xdp_set set;
+	/* The twin for xdp_engine_run(); -1 until first used. */
+	int twin_fd, twin_trace_fd;
+	struct lb_trace *twin_trace;
+	int grace_outer_fd, grace_inner_fd;
+};
+
+void xdp_set_init(struct xdp_set *s);
+void xdp_set_fini(struct xdp_set *s);
+/* Map every fd of the set into its tables. */
+int xdp_set_map(struct xdp_set *s, struct err *err);
+/* Load the program: with the set's maps where fd >= 0, else with new ones of tables.dims. */
+int xdp_set_load(struct xdp_set *s, struct err *err);
+/* Take maps and program from a pinned program, whose fd the set owns on success. */
+int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, struct err *err);
+
+extern const char *const xdp_map_names[XDP_MAPS];
+
+/* Pin fd as <bpffs>/name, in place of what is there, in one step. */
+int xdp_pin(const struct xdp_engine *e, const char *name, int fd, struct err *err);
+int xdp_pin_set(const struct xdp_engine *e, const struct xdp_set *s, struct err *err);
+int xdp_pin_path(const struct xdp_engine *e, const char *name, char *buf, size_t len);
+
+/* Point every pinned link at the program. */
+int xdp_links_update(const struct xdp_engine *e, int prog_fd, struct err *err);
+
+void xdp_twin_drop(struct xdp_engine *e);
+
+#endif
