@@ -84,7 +84,9 @@ def check_shell():
         if subprocess.run(["bash", "-n", path], cwd=ROOT, check=False).returncode:
             trouble.append(f"{path}: bash cannot parse it")
     need("shellcheck")
-    if subprocess.run(["shellcheck", "-x", *paths], cwd=ROOT, check=False).returncode:
+    # SC2317: functions that are called by name through another look unreachable to it.
+    if subprocess.run(["shellcheck", "-x", "-e", "SC2317", *paths], cwd=ROOT,
+                      check=False).returncode:
         trouble.append("shellcheck has found the above")
     return trouble
 
