@@ -29,7 +29,7 @@ RULES = {
     # The forwarding core and the engines that carry it.
     "dataplane/core": [],
     "dataplane/native": [CORE, BASE],
-    "dataplane/xdp": [CORE, BASE],
+    "dataplane/xdp": [CORE, BASE, "bpf/balancer.skel.h"],
     "dataplane/dpdk": [CORE, BASE, "dataplane/native/"],
     "bpf": [CORE],
     # The control plane: each part by itself, vip/ and the program put them together.
@@ -47,6 +47,7 @@ RULES = {
     # Tools speak the daemon's API; replay builds tables without a daemon and runs the engines.
     "tools": [BASE, "controlplane/config/", "controlplane/maglev/", "controlplane/publish/",
               "dataplane/"],
+    "tools/real": [BASE, "bpf/decap.skel.h"],
     # The testbed knows binaries only.
     "testbed": [],
 }
