@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/config/schema.h"
+
+#include "controlplane/config/suggest.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One scalar of the file to one member of a struct and back. A scalar is text here: YAML 1.1 would
+ * read 022 as eighteen, 1:30 as ninety and `on` as true, so this file reads text itself, strictly,
+ * and says what it wants to see instead. */
+
+static int refuse(struct config_error *problem, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void advise(struct config_error *problem, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int refuse(struct config_error *problem, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(problem->text, sizeof(problem->text), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+static void advise(struct config_error *problem, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(problem->hint, sizeof(problem->hint), fmt, ap);
+	va_end(ap);
+}
+
+static int parse_number(const struct field *f, const char *text, bool quoted, void *ret_value,
+			struct config_error *problem);
+static int parse_duration(const struct field *f, const char *text, bool quoted, void *ret_value,
+			  struct config_error *problem);
+static int parse_choice(const struct field *f, const char *text, bool quoted, void *ret_value,
+			struct config_error *problem);
+
+/* ---- Text ---- */
+
+static int store_text(const struct field *f, const char *text, void *ret_value,
+		      struct config_error *problem)
+{
+	size_t n = strlen(text);
+
+	if (n >= f->size) {
+		advise(problem, "use at most %zu", f->size - 1);
+		return refuse(problem, "%s has %zu characters", f->key, n);
+	}
+	memset(ret_value, 0, f->size);
+	memcpy(ret_value, text, n);
+	return 0;
+}
+
+static bool is_name_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '.' || c == '_' || c == '-';
+}
+
+static bool is_host_char(char c)
+{
+	return is_name_char(c) || c == ':' || c == '[' || c == ']';
+}
+
+static bool is_visible_char(char c)
+{
+	return c > ' ' && c < 0x7f;
+}
+
+static bool is_printable_char(char c)
+{
+	return c >= ' ' && c < 0x7f;
+}
+
+static bool is_interface_char(char c)
+{
+	return is_visible_char(c) && c != '/' && c != ':';
+}
+
+/* The character rules of the text types, and how to say them. */
+static const struct text_rule {
+	bool (*allows)(char c);
+	const char *advice;
+} text_rules[] = {
+	[VALUE_NAME] = {is_name_char, "use letters, digits, '.', '_' and '-'"},
+	[VALUE_INTERFACE] = {is_interface_char, "use the name that 'ip link' shows"},
+	[VALUE_SECRET] = {is_printable_char, "use printable ASCII characters"},
+	[VALUE_URL_PATH] = {is_visible_char, "write it percent-encoded, as in a URL"},
+	[VALUE_HOST] = {is_host_char, "use a host name or an address"},
+};
+
+static int parse_text(const struct field *f, const char *text, bool quoted, void *ret_value,
+		      struct config_error *problem)
+{
+	const struct text_rule *rule = &text_rules[f->type];
+	char show[SHOW_STRLEN];
+
+	(void)quoted;
+	for (const char *c = text; *c; c++) {
+		if (rule->allows(*c))
+			continue;
+		advise(problem, "%s", rule->advice);
+		if (f->type == VALUE_SECRET)
+			return refuse(problem, "%s has a character that can't be used", f->key);
+		return refuse(problem, "%s '%s' has a character that can't be used", f->key,
+			      show_value(text, show));
+	}
+	if (f->type == VALUE_URL_PATH && *text != '/') {
+		advise(problem, "begin it with '/'");
+		return refuse(problem, "%s '%s' is not a URL path", f->key, show_value(text, show));
+	}
+	if (f->type == VALUE_INTERFACE && (!strcmp(text, ".") || !strcmp(text, ".."))) {
+		advise(problem, "%s", rule->advice);
+		return refuse(problem, "'%s' is no interface", text);
+	}
+	return store_text(f, text, ret_value, problem);
+}
+
+/* ---- Numbers ---- */
+
+static int refuse_number(const struct field *f, const char *text, const char *why,
+			 struct config_error *problem)
+{
+	char show[SHOW_STRLEN], type[FIELD_TYPE_STRLEN];
+
+	if (!problem->hint[0])
+		advise(problem, "use a %s", field_type_text(f, type));
+	return refuse(problem, "%s '%s' %s", f->key, show_value(text, show), why);
+}
+
+/* Decimal digits up to *end; saturates. */
+static uint64_t digits(const char *text, const char **ret_end)
+{
+	uint64_t n = 0;
+
+	for (; isdigit((unsigned char)*text); text++)
+		n = n > UINT64_MAX / 10 - 9 ? UINT64_MAX / 10 : n * 10 + (uint64_t)(*text - '0');
+	*ret_end = text;
+	return n;
+}
+
+static bool is_prime(uint64_t n)
+{
+	for (uint64_t d = 2; d * d <= n; d++)
+		if (n % d == 0)
+			return false;
+	return n > 1;
+}
+
+static int check_number(const struct field *f, const char *text, uint64_t n,
+			struct config_error *problem)
+{
+	uint64_t prime = n;
+
+	if (f->type == VALUE_ASN && (n == 0 || n == 23456))
+		return refuse_number(f, text,
+				     n ? "is AS_TRANS, which nobody owns (RFC 6793)"
+				       : "is reserved (RFC 7607)",
+				     problem);
+	if (n < f->min || n > f->max)
+		return refuse_number(f, text, "is out of range", problem);
+	if (f->type != VALUE_PRIME || is_prime(n))
+		return 0;
+	while (!is_prime(prime))
+		prime++;
+	advise(problem, "the next one is %" PRIu64, prime);
+	return refuse_number(f, text, "is not a prime", problem);
+}
+
+static void store_number(const struct field *f, uint64_t n, void *ret_value)
+{
+	if (f->size == sizeof(uint16_t))
+		*(uint16_t *)ret_value = (uint16_t)n;
+	else
+		*(uint32_t *)ret_value = (uint32_t)n;
+}
+
+static uint64_t load_number(const struct field *f, const void *value)
+{
+	return f->size == sizeof(uint16_t) ? *(const uint16_t *)value : *(const uint32_t *)value;
+}
+
+static int parse_number(const struct field *f, const char *text, bool quoted, void *ret_value,
+			struct config_error *problem)
+{
+	const char *end;
+	uint64_t n = digits(text, &end);
+	int r;
+
+	if (f->type == VALUE_PORT_OR_ANY && !strcmp(text, "any")) {
+		store_number(f, CONFIG_PORT_ANY, ret_value);
+		return 0;
+	}
+	if (end == text || *end)
+		return refuse_number(f, text, "is not a whole number", problem);
+	if (quoted) {
+		advise(problem, "remove the quotes");
+		return refuse_number(f, text, "is text, not a number", problem);
+	}
+	if (*text == '0' && text[1]) {
+		/* Octal to YAML 1.1, decimal to YAML 1.2 and to people. */
+		advise(problem, "write %" PRIu64, n);
+		return refuse_number(f, text, "begins with a zero", problem);
+	}
+	r = check_number(f, text, n, problem);
+	if (r)
+		return r;
+	store_number(f, n, ret_value);
+	return 0;
+}
+
+/* ---- Durations ---- */
+
+static const struct unit {
+	const char *suffix;
+	uint32_t ms;
+} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+
+#define N_UNITS (sizeof(units) / sizeof(units[0]))
+
+const char *duration_format(uint32_t ms, char buf[VALUE_STRLEN])
+{
+	for (size_t i = 0; i < N_UNITS; i++)
+		if (ms && ms % units[i].ms == 0) {
+			snprintf(buf, VALUE_STRLEN, "%u%s", ms / units[i].ms, units[i].suffix);
+			return buf;
+		}
+	snprintf(buf, VALUE_STRLEN, "0s");
+	return buf;
+}
+
+static int parse_duration(const struct field *f, const char *text, bool quoted, void *ret_value,
+			  struct config_error *problem)
+{
+	const char *end;
+	uint64_t n = digits(text, &end);
+	uint32_t scale = 0;
+
+	(void)quoted;
+	if (end != text && !*end) {
+		advise(problem, "add one, such as %.10ss or %.10sms", text, text);
+		return refuse_number(f, text, "has no unit", problem);
+	}
+	for (size_t i = 0; i < N_UNITS; i++)
+		if (end != text && !strcmp(end, units[i].suffix))
+			scale = units[i].ms;
+	if (!scale) {
+		advise(problem, "use a whole number with ms, s, m or h, such as 1500ms");
+		return refuse_number(f, text, "is not a duration", problem);
+	}
+	if (n > UINT32_MAX || n * scale < f->min || n * scale > f->max)
+		return refuse_number(f, text, "is out of range", problem);
+	*(uint32_t *)ret_value = (uint32_t)(n * scale);
+	return 0;
+}
+
+/* ---- Words ---- */
+
+static int parse_choice(const struct field *f, const char *text, bool quoted, void *ret_value,
+			struct config_error *problem)
+{
+	char show[SHOW_STRLEN], type[FIELD_TYPE_STRLEN];
+	struct suggest s;
+
+	(void)quoted;
+	suggest_init(&s, text);
+	for (const struct choice *c = f->choices; c->word; c++) {
+		if (strcmp(c->word, text) != 0) {
+			if (!c->refusal)
+				suggest_offer(&s, c->word);
+			continue;
+		}
+		if (c->refusal) {
+			advise(problem, "%s", c->refusal);
+			return refuse(problem, "%s '%s' is not supported in this version", f->key,
+				      text);
+		}
+		*(int *)ret_value = c->value;
+		return 0;
+	}
+	if (s.best)
+		advise(problem, "did you mean '%s'?", s.best);
+	else
+		advise(problem, "use %s", field_type_text(f, type));
+	return refuse(problem, "unknown %s '%s'", f->key, show_value(text, show));
+}
+
+static int parse_bool(const struct field *f, const char *text, bool quoted, void *ret_value,
+		      struct config_error *problem)
+{
+	char show[SHOW_STRLEN];
+	bool yes = !strcmp(text, "true");
+
+	if (quoted || (!yes && strcmp(text, "false") != 0)) {
+		advise(problem, "write true or false%s", quoted ? " without quotes" : "");
+		return refuse(problem, "%s '%s' is not true or false", f->key,
+			      show_value(text, show));
+	}
+	*(bool *)ret_value = yes;
+	return 0;
+}
+
+/* ---- Addresses ---- */
+
+static int parse_address(const struct field *f, const char *text, bool quoted, void *ret_value,
+			 struct config_error *problem)
+{
+	static const char *const wanted[] = {
+		[VALUE_ADDRESS] = "an IPv4 or IPv6 address, such as 192.0.2.1 or \"2001:db8::1\"",
+		[VALUE_IPV4] = "an IPv4 address, such as 192.0.2.1",
+		[VALUE_IPV6] = "an IPv6 address, such as \"2001:db8::1\"",
+	};
+	char show[SHOW_STRLEN];
+	struct addr a;
+
+	(void)quoted;
+	if (addr_parse(text, &a) || (f->type == VALUE_IPV4 && a.family != 4) ||
+	    (f->type == VALUE_IPV6 && a.family != 6)) {
+		advise(problem, "write %s", wanted[f->type]);
+		return refuse(problem, "%s '%s' is not an %saddress", f->key,
+			      show_value(text, show),
+			      f->type == VALUE_IPV4   ? "IPv4 "
+			      : f->type == VALUE_IPV6 ? "IPv6 "
+						      : "");
+	}
+	*(struct addr *)ret_value = a;
+	return 0;
+}
+
+static int parse_prefix(const struct field *f, const char *text, bool quoted, void *ret_value,
+			struct config_error *problem)
+{
+	uint8_t family = f->type == VALUE_PREFIX4 ? 4 : 6;
+	char show[SHOW_STRLEN], fixed[ADDR_STRLEN];
+	struct prefix p, masked;
+
+	(void)quoted;
+	if (prefix_parse(text, &p) || p.addr.family != family) {
+		advise(problem, family == 4 ? "write one such as 192.0.2.10 or 192.0.2.0/24"
+					    : "write one such as \"2001:db8::10\" or "
+					      "\"2001:db8::/64\"");
+		return refuse(problem, "%s '%s' is not an IPv%u address or prefix", f->key,
+			      show_value(text, show), family);
+	}
+	masked = p;
+	for (unsigned bit = p.len; bit < addr_bits(&p.addr); bit++)
+		masked.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	if (!addr_equal(&masked.addr, &p.addr)) {
+		advise(problem, "write %s, or the address alone", prefix_format(&masked, fixed));
+		return refuse(problem, "%s '%s' has bits set behind its length", f->key, text);
+	}
+	*(struct prefix *)ret_value = p;
+	return 0;
+}
+
+static int parse_endpoint(const struct field *f, const char *text, bool quoted, void *ret_value,
+			  struct config_error *problem)
+{
+	struct config_endpoint e;
+	char show[SHOW_STRLEN];
+
+	(void)quoted;
+	memset(&e, 0, sizeof(e));
+	if (strcmp(text, "none") != 0 && (addr_port_parse(text, &e.addr, &e.port) || !e.port)) {
+		advise(problem,
+		       "write address:port, such as 127.0.0.1:9477 or \"[::1]:9477\", or none");
+		return refuse(problem, "%s '%s' is not an address and port", f->key,
+			      show_value(text, show));
+	}
+	memcpy(ret_value, &e, sizeof(e));
+	return 0;
+}
+
+/* ---- Bytes ---- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* n bytes, two digits each, separated by sep unless it is 0; false when text is anything else. */
+static bool hex_bytes(const char *text, char sep, size_t n, uint8_t *ret_bytes)
+{
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+
+		if (low < 0)
+			return false;
+		ret_bytes[i] = (uint8_t)(high << 4 | low);
+		text += 2;
+		if (sep && i + 1 < n && *text++ != sep)
+			return false;
+	}
+	return *text == '\0';
+}
+
+static int parse_mac(const struct field *f, const char *text, bool quoted, void *ret_value,
+		     struct config_error *problem)
+{
+	static const uint8_t zero[6];
+	struct config_mac mac = {.set = true};
+	char show[SHOW_STRLEN];
+
+	(void)quoted;
+	advise(problem, "write one machine's address, such as \"02:00:00:00:00:0b\"");
+	if (!hex_bytes(text, ':', sizeof(mac.bytes), mac.bytes))
+		return refuse(problem, "%s '%s' is not a MAC address", f->key,
+			      show_value(text, show));
+	if (mac.bytes[0] & 1 || !memcmp(mac.bytes, zero, sizeof(zero)))
+		return refuse(problem, "%s '%s' belongs to no single machine", f->key, text);
+	problem->hint[0] = '\0';
+	*(struct config_mac *)ret_value = mac;
+	return 0;
+}
+
+static int parse_seed(const struct field *f, const char *text, bool quoted, void *ret_value,
+		      struct config_error *problem)
+{
+	uint8_t seed[16];
+
+	(void)quoted;
+	if (!hex_bytes(text, 0, sizeof(seed), seed)) {
+		advise(problem, "write 32 hex digits; 'openssl rand -hex 16' makes them");
+		if (strlen(text) != 2 * sizeof(seed))
+			return refuse(problem, "%s has %zu characters, not 32", f->key,
+				      strlen(text));
+		return refuse(problem, "%s has a character that is not a hex digit", f->key);
+	}
+	memcpy(ret_value, seed, sizeof(seed));
+	return 0;
+}
+
+/* ---- All of them ---- */
+
+static bool is_null(const char *text)
+{
+	return !*text || !strcmp(text, "~") || !strcmp(text, "null") || !strcmp(text, "Null") ||
+	       !strcmp(text, "NULL");
+}
+
+int value_parse(const struct field *f, const char *text, bool quoted, void *ret_value,
+		struct config_error *problem)
+{
+	static int (*const parsers[])(const struct field *, const char *, bool, void *,
+				      struct config_error *) = {
+		[VALUE_NAME] = parse_text,
+		[VALUE_INTERFACE] = parse_text,
+		[VALUE_SECRET] = parse_text,
+		[VALUE_URL_PATH] = parse_text,
+		[VALUE_HOST] = parse_text,
+		[VALUE_NUMBER] = parse_number,
+		[VALUE_PRIME] = parse_number,
+		[VALUE_ASN] = parse_number,
+		[VALUE_PORT_OR_ANY] = parse_number,
+		[VALUE_BOOL] = parse_bool,
+		[VALUE_DURATION] = parse_duration,
+		[VALUE_CHOICE] = parse_choice,
+		[VALUE_ADDRESS] = parse_address,
+		[VALUE_IPV4] = parse_address,
+		[VALUE_IPV6] = parse_address,
+		[VALUE_PREFIX4] = parse_prefix,
+		[VALUE_PREFIX6] = parse_prefix,
+		[VALUE_ENDPOINT] = parse_endpoint,
+		[VALUE_MAC] = parse_mac,
+		[VALUE_SEED] = parse_seed,
+	};
+
+	problem->text[0] = problem->hint[0] = '\0';
+	if (quoted ? !*text : is_null(text)) {
+		advise(problem, "give it one, or %s",
+		       f->required ? "put it in quotes if it is meant" : "remove the key");
+		return refuse(problem, "%s has no value", f->key);
+	}
+	return parsers[f->type](f, text, quoted, ret_value, problem);
+}
+
+static void format_bytes(const uint8_t *bytes, size_t n, const char *sep, char buf[VALUE_STRLEN])
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(buf + at, VALUE_STRLEN - at, "%s%02x", i ? sep : "",
+				       bytes[i]);
+}
+
+static void format_address(const struct addr *a, char buf[VALUE_STRLEN])
+{
+	buf[0] = '\0';
+	if (a->family)
+		addr_format(a, buf);
+}
+
+static void format_prefix(const struct prefix *p, char buf[VALUE_STRLEN])
+{
+	buf[0] = '\0';
+	if (!p->addr.family)
+		return;
+	if (p->len == addr_bits(&p->addr))
+		addr_format(&p->addr, buf);
+	else
+		prefix_format(p, buf);
+}
+
+static void format_choice(const struct field *f, int value, char buf[VALUE_STRLEN])
+{
+	const struct choice *c = f->choices;
+
+	while (c->word && (c->value != value || c->refusal))
+		c++;
+	snprintf(buf, VALUE_STRLEN, "%s", c->word ? c->word : "?");
+}
+
+static void format_endpoint(const struct config_endpoint *e, char buf[VALUE_STRLEN])
+{
+	if (e->addr.family)
+		addr_port_format(&e->addr, e->port, buf);
+	else
+		strcpy(buf, "none");
+}
+
+const char *value_format(const struct field *f, const void *value, char buf[VALUE_STRLEN])
+{
+	uint64_t n;
+
+	buf[0] = '\0';
+	switch (f->type) {
+	case VALUE_NAME:
+	case VALUE_INTERFACE:
+	case VALUE_SECRET:
+	case VALUE_URL_PATH:
+	case VALUE_HOST:
+		snprintf(buf, VALUE_STRLEN, "%.*s", (int)f->size, (const char *)value);
+		break;
+	case VALUE_NUMBER:
+	case VALUE_PRIME:
+	case VALUE_ASN:
+	case VALUE_PORT_OR_ANY:
+		n = load_number(f, value);
+		if (f->type == VALUE_PORT_OR_ANY && n == CONFIG_PORT_ANY)
+			strcpy(buf, "any");
+		else
+			snprintf(buf, VALUE_STRLEN, "%" PRIu64, n);
+		break;
+	case VALUE_BOOL:
+		strcpy(buf, *(const bool *)value ? "true" : "false");
+		break;
+	case VALUE_DURATION:
+		duration_format(*(const uint32_t *)value, buf);
+		break;
+	case VALUE_CHOICE:
+		format_choice(f, *(const int *)value, buf);
+		break;
+	case VALUE_ADDRESS:
+	case VALUE_IPV4:
+	case VALUE_IPV6:
+		format_address(value, buf);
+		break;
+	case VALUE_PREFIX4:
+	case VALUE_PREFIX6:
+		format_prefix(value, buf);
+		break;
+	case VALUE_ENDPOINT:
+		format_endpoint(value, buf);
+		break;
+	case VALUE_MAC:
+		if (((const struct config_mac *)value)->set)
+			format_bytes(((const struct config_mac *)value)->bytes, 6, ":", buf);
+		break;
+	case VALUE_SEED:
+		format_bytes(value, 16, "", buf);
+		break;
+	case VALUE_OBJECT:
+	case VALUE_LIST:
+		break;
+	}
+	return buf;
+}
+
+bool value_equal(const struct field *f, const void *a, const void *b)
+{
+	char text_a[VALUE_STRLEN], text_b[VALUE_STRLEN];
+
+	if (!memcmp(a, b, f->size))
+		return true;
+	return !strcmp(value_format(f, a, text_a), value_format(f, b, text_b));
+}
