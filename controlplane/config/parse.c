@@ -127,7 +127,9 @@ static void decode_field(struct decoder *d, const struct field *f, const struct 
 	}
 }
 
-static void unknown_key(struct decoder *d, const struct schema *schema, const struct tree_node *key)
+/* Returns the field that was probably meant, or NULL. */
+static const struct field *unknown_key(struct decoder *d, const struct schema *schema,
+				       const struct tree_node *key)
 {
 	char show[SHOW_STRLEN], hint[256];
 	struct suggest s;
