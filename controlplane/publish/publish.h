@@ -21,6 +21,15 @@
 #include "dataplane/core/reasons.h"
 #include "dataplane/core/tables.h"
 
+/* What the writer does when an engine moves the tables to a larger set: fill() copies the content
+ * before any packet reads the new set, carry() adds the old set's counters once no packet writes
+ * them any more. */
+struct publish_move {
+	void *arg;
+	int (*fill)(void *arg, struct lb_tables *to, const struct lb_tables *from, struct err *err);
+	void (*carry)(void *arg, struct lb_tables *to, const struct lb_tables *from);
+};
+
 /* What an engine does for the writer. */
 struct publish_engine {
 	const char *name;
@@ -29,7 +38,8 @@ struct publish_engine {
 	struct lb_tables *(*tables)(void *arg);
 	/* Replace the tables by larger ones of the same content without losing a packet or a count.
 	 * 0, or -errno with words and the old tables still in force. */
-	int (*grow)(void *arg, const struct lb_dims *dims, struct err *err);
+	int (*grow)(void *arg, const struct lb_dims *dims, const struct publish_move *move,
+		    struct err *err);
 	/* Return when no reader still uses what was unpublished before the call. May block for
 	 * milliseconds; safe to call from another thread. */
 	void (*grace)(void *arg);
@@ -118,9 +128,9 @@ int publish_count_real(const struct publish *p, const char *pool, const struct a
 int publish_pool_slots(const struct publish *p, const char *pool, const struct addr *real,
 		       uint32_t *ret_slots, uint32_t *ret_ring_slots);
 
-/* Names of numbers, for traces: NULL (or family 0) when unknown. */
-const char *publish_vip_name(const struct publish *p, uint32_t vip);
-const char *publish_pool_name(const struct publish *p, uint32_t pool);
+/* What the numbers of a struct lb_trace stand for: NULL (or family 0) when there is none. */
+const char *publish_service_vip(const struct publish *p, uint32_t service);
+const char *publish_service_pool(const struct publish *p, uint32_t service);
 void publish_real_addr(const struct publish *p, uint32_t real, struct addr *ret_addr);
 
 /* How full the tables are, for status and doctor. */
@@ -132,6 +142,10 @@ struct publish_usage {
 	uint64_t writes; /* stores that readers can see, since publish_new() */
 };
 void publish_usage(const struct publish *p, struct publish_usage *ret_usage);
+
+/* Dimensions to create tables with, for so many services, reals and pools of this table size:
+ * generous, so that most nodes never grow. */
+struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size);
 
 /* Names and help of reasons (from LB_REASONS) and verdicts. */
 const char *publish_reason_name(enum lb_reason reason);

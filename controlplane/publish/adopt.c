@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/publish/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tables may have been written by a crashed process: believe nothing that points outside. */
+static bool service_is_sane(const struct publish *p, uint32_t id)
+{
+	const struct lb_dims *d = &p->t->dims;
+	const struct lb_service *s = id && id < d->services ? &p->t->services[id] : NULL;
+	uint64_t lines;
+
+	if (!s)
+		return false;
+	if (s->flags & LB_SERVICE_ADDRESS)
+		return true;
+	lines = ((uint64_t)s->ring_start + s->ring_slots + LB_SLOTS_PER_LINE - 1) /
+		LB_SLOTS_PER_LINE;
+	return s->ring_start % LB_SLOTS_PER_LINE == 0 && lines <= d->slot_lines &&
+	       s->counter >= LB_COUNTER_REASONS && s->counter < LB_COUNTER_REASONS + d->services;
+}
+
+static int adopt_ring(struct publish *p, uint32_t start, uint32_t slots)
+{
+	struct publish_ring *grown;
+
+	if (!slots)
+		return 0;
+	for (size_t i = 0; i < p->n_rings; i++)
+		if (p->rings[i].start == start)
+			return p->rings[i].slots == slots ? 0 : -EPROTO;
+	grown = realloc(p->rings, (p->n_rings + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	p->rings = grown;
+	p->rings[p->n_rings++] = (struct publish_ring){.start = start, .slots = slots};
+	space_claim(&p->lines, start / LB_SLOTS_PER_LINE,
+		    (slots + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE);
+	for (uint32_t at = start; at < start + slots; at++) {
+		uint32_t id = p->t->slots[at / LB_SLOTS_PER_LINE].slot[at % LB_SLOTS_PER_LINE] &
+			      LB_SLOT_REAL_MASK;
+
+		if (id && id < p->t->dims.reals)
+			p->adopted_reals[id] = 1;
+	}
+	return 0;
+}
+
+static int adopt_entry(struct publish *p, uint32_t place)
+{
+	struct lb_vip_entry *e = &p->t->vips[place];
+	const struct lb_service *s;
+
+	if (e->service == LB_SERVICE_NONE)
+		return 0;
+	space_claim(&p->entries, place, 1);
+	if (e->service == LB_SERVICE_DELETED) {
+		space_give(&p->entries, place, 1);
+		return 0;
+	}
+	if (!service_is_sane(p, e->service) || p->service_ids.state[e->service] != SPACE_FREE)
+		return -EPROTO;
+	s = &p->t->services[e->service];
+	space_claim(&p->service_ids, e->service, 1);
+	p->records[e->service] = (struct publish_record){.key = publish_entry_key(e)};
+	if (s->flags & LB_SERVICE_ADDRESS)
+		return 0;
+	if (p->service_counters.state[s->counter - LB_COUNTER_REASONS] != SPACE_FREE)
+		return -EPROTO;
+	space_claim(&p->service_counters, s->counter - LB_COUNTER_REASONS, 1);
+	return adopt_ring(p, s->ring_start, s->ring_slots);
+}
+
+int publish_adopt(struct publish *p, struct err *err)
+{
+	int rc = 0;
+
+	p->n_adopted_reals = p->t->dims.reals;
+	p->adopted_reals = calloc(p->n_adopted_reals, 1);
+	if (!p->adopted_reals)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < p->t->dims.vip_entries && !rc; i++)
+		rc = adopt_entry(p, i);
+	if (rc)
+		return err_set(err, rc,
+			       "the tables that are pinned contradict themselves; remove the pins "
+			       "to start with empty ones");
+	for (uint32_t id = 1; id < p->n_adopted_reals; id++)
+		if (p->adopted_reals[id])
+			space_claim(&p->real_ids, id, 1);
+	p->adopted = p->service_ids.used > 1;
+	return 0;
+}
+
+bool publish_adopted(const struct publish *p)
+{
+	return p->adopted;
+}
+
+bool publish_adopted_member(const struct publish *p, const char *pool, const struct addr *real)
+{
+	uint64_t key = publish_pool_key(pool);
+
+	for (uint32_t id = 1; id < p->n_adopted_reals; id++) {
+		const struct lb_real *r = &p->t->reals[id];
+
+		if (p->adopted_reals[id] && r->pool_key == key && r->family == real->family &&
+		    memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0)
+			return true;
+	}
+	return false;
+}
+
+int publish_adopt_done(struct publish *p, struct err *err)
+{
+	(void)err;
+	for (uint32_t id = 1; id < p->t->dims.services; id++)
+		if (p->service_ids.state[id] == SPACE_USED && !p->records[id].set)
+			publish_record_drop(p, id);
+	for (size_t i = 0; i < p->n_rings; i++)
+		if (!p->rings[i].taken)
+			space_give(&p->lines, p->rings[i].start / LB_SLOTS_PER_LINE,
+				   (p->rings[i].slots + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE);
+	for (uint32_t id = 1; id < p->n_adopted_reals; id++)
+		if (p->adopted_reals[id])
+			space_give(&p->real_ids, id, 1);
+	free(p->rings);
+	free(p->adopted_reals);
+	p->rings = NULL;
+	p->adopted_reals = NULL;
+	p->n_rings = 0;
+	p->n_adopted_reals = 0;
+	return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/publish/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct publish_count publish_counter_sum(const struct lb_tables *t, uint32_t counter)
+{
+	struct publish_count sum = {0};
+
+	for (uint32_t row = 0; row < t->dims.counter_rows; row++) {
+		const struct lb_counter *c =
+			&t->counters[(size_t)row * t->dims.counter_stride + counter];
+
+		sum.packets += __atomic_load_n(&c->packets, __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+void publish_counter_reset(struct publish *p, uint32_t counter)
+{
+	for (uint32_t row = 0; row < p->t->dims.counter_rows; row++)
+		memset(&p->t->counters[(size_t)row * p->t->dims.counter_stride + counter], 0,
+		       sizeof(struct lb_counter));
+}
+
+void publish_count_reason(const struct publish *p, enum lb_reason reason,
+			  struct publish_count *ret_count)
+{
+	struct publish_count sum = publish_counter_sum(p->t, reason);
+
+	/* A forwarded packet is counted by its service alone; what services that are gone had
+	 * counted stands in the reason's own counter. */
+	if (reason == LB_REASON_forwarded) {
+		for (uint32_t i = 0; i < p->service_counters.n; i++) {
+			struct publish_count c;
+
+			if (p->service_counters.state[i] != SPACE_USED)
+				continue;
+			c = publish_counter_sum(p->t, LB_COUNTER_REASONS + i);
+			sum.packets += c.packets;
+			sum.bytes += c.bytes;
+		}
+	}
+	*ret_count = sum;
+}
+
+int publish_count_service(const struct publish *p, const struct addr *addr, uint8_t protocol,
+			  uint16_t port, struct publish_count *ret_count)
+{
+	struct publish_key key = {.addr = *addr, .port = port, .protocol = protocol};
+	const struct lb_vip_entry *e = publish_index_find(p->t, &key);
+
+	if (!e)
+		return -ENOENT;
+	*ret_count = publish_counter_sum(p->t, p->t->services[e->service].counter);
+	return 0;
+}
+
+int publish_count_real(const struct publish *p, const char *pool, const struct addr *real,
+		       struct publish_count *ret_count)
+{
+	const struct publish_pool *found = publish_pool_find(p, pool);
+	const struct publish_real *r = found ? publish_pool_real(found, real) : NULL;
+
+	if (!r)
+		return -ENOENT;
+	*ret_count = publish_counter_sum(p->t, p->t->reals[r->id].counter);
+	return 0;
+}
+
+int publish_pool_slots(const struct publish *p, const char *pool, const struct addr *real,
+		       uint32_t *ret_slots, uint32_t *ret_ring_slots)
+{
+	const struct publish_pool *found = publish_pool_find(p, pool);
+	const struct publish_real *r = found ? publish_pool_real(found, real) : NULL;
+
+	if (!r)
+		return -ENOENT;
+	*ret_slots = r->slots;
+	*ret_ring_slots = found->ring_slots;
+	return 0;
+}
+
+/* A trace names a record that may have been replaced since; its place keeps what it stood for. */
+const char *publish_service_vip(const struct publish *p, uint32_t service)
+{
+	uint32_t vip;
+
+	if (!service || service >= p->t->dims.services)
+		return NULL;
+	vip = p->records[service].vip;
+	return vip < p->n_vips && p->vips[vip].name[0] ? p->vips[vip].name : NULL;
+}
+
+const char *publish_service_pool(const struct publish *p, uint32_t service)
+{
+	uint32_t pool;
+
+	if (!service || service >= p->t->dims.services ||
+	    p->t->services[service].flags & LB_SERVICE_ADDRESS)
+		return NULL;
+	pool = p->records[service].pool;
+	return pool < p->n_pools && p->pools[pool].name[0] ? p->pools[pool].name : NULL;
+}
+
+void publish_real_addr(const struct publish *p, uint32_t real, struct addr *ret_addr)
+{
+	struct addr a = {0};
+
+	if (real && real < p->t->dims.reals && p->t->reals[real].family) {
+		a.family = p->t->reals[real].family;
+		memcpy(a.bytes, p->t->reals[real].addr, sizeof(a.bytes));
+	}
+	*ret_addr = a;
+}
+
+void publish_usage(const struct publish *p, struct publish_usage *ret_usage)
+{
+	*ret_usage = (struct publish_usage){
+		.vip_entries = p->entries.used,
+		.vip_entries_max = p->t->dims.vip_entries,
+		.services = p->service_ids.used,
+		.services_max = p->t->dims.services,
+		.reals = p->real_ids.used,
+		.reals_max = p->t->dims.reals,
+		.slot_lines = p->lines.used,
+		.slot_lines_max = p->t->dims.slot_lines,
+		.writes = p->writes,
+	};
+}
+
+#define REASON_NAME(verdict, name, help)    #name,
+#define REASON_HELP(verdict, name, help)    help,
+#define REASON_VERDICT(verdict, name, help) LB_##verdict,
+
+const char *publish_reason_name(enum lb_reason reason)
+{
+	static const char *const names[] = {LB_REASONS(REASON_NAME)};
+
+	return reason < LB_REASON_COUNT ? names[reason] : "unknown";
+}
+
+const char *publish_reason_help(enum lb_reason reason)
+{
+	static const char *const helps[] = {LB_REASONS(REASON_HELP)};
+
+	return reason < LB_REASON_COUNT ? helps[reason] : "unknown reason";
+}
+
+enum lb_verdict publish_reason_verdict(enum lb_reason reason)
+{
+	static const uint8_t verdicts[] = {LB_REASONS(REASON_VERDICT)};
+
+	return reason < LB_REASON_COUNT ? (enum lb_verdict)verdicts[reason] : LB_DROP;
+}
+
+const char *publish_verdict_name(enum lb_verdict verdict)
+{
+	switch (verdict) {
+	case LB_PASS:
+		return "pass";
+	case LB_DROP:
+		return "drop";
+	case LB_FORWARD:
+		return "forward";
+	case LB_REPLY:
+		return "reply";
+	}
+	return "unknown";
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controlplane/publish/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int init_spaces(struct publish *p)
+{
+	const struct lb_dims *d = &p->t->dims;
+
+	/* Service 0 and real 0 mean none. */
+	if (space_init(&p->entries, d->vip_entries, 0) ||
+	    space_init(&p->service_ids, d->services, 1) ||
+	    space_init(&p->service_counters, d->services, 0) ||
+	    space_init(&p->lines, d->slot_lines, 0) || space_init(&p->real_ids, d->reals, 1))
+		return -ENOMEM;
+	p->records = calloc(d->services, sizeof(*p->records));
+	return p->records ? 0 : -ENOMEM;
+}
+
+int publish_new(const struct publish_engine *engine, struct publish **ret_publish, struct err *err)
+{
+	struct publish *p = calloc(1, sizeof(*p));
+	struct lb_node *node;
+	int rc;
+
+	if (!p)
+		return err_set(err, -ENOMEM, "out of memory");
+	p->engine = *engine;
+	p->t = engine->tables(engine->arg);
+	node = p->t->node;
+	if (node->layout_version && node->layout_version != LB_LAYOUT_VERSION) {
+		rc = err_set(err, -EPROTO, "the tables have layout %u, this program knows %u",
+			     node->layout_version, LB_LAYOUT_VERSION);
+		goto fail;
+	}
+	node->vip_mask = p->t->dims.vip_entries - 1;
+	node->layout_version = LB_LAYOUT_VERSION;
+	rc = init_spaces(p) ? err_set(err, -ENOMEM, "out of memory") : publish_adopt(p, err);
+	if (rc)
+		goto fail;
+	*ret_publish = p;
+	return 0;
+fail:
+	publish_free(p);
+	return rc;
+}
+
+void publish_free(struct publish *p)
+{
+	if (!p)
+		return;
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		free(p->pools[i].reals);
+	free(p->pools);
+	free(p->vips);
+	free(p->records);
+	free(p->hops);
+	free(p->rings);
+	free(p->adopted_reals);
+	space_fini(&p->entries);
+	space_fini(&p->service_ids);
+	space_fini(&p->service_counters);
+	space_fini(&p->lines);
+	space_fini(&p->real_ids);
+	free(p);
+}
+
+/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014): spreads the seed into multipliers. */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static uint64_t load_le64(const uint8_t *b)
+{
+	uint64_t x = 0;
+
+	for (int i = 7; i >= 0; i--)
+		x = x << 8 | b[i];
+	return x;
+}
+
+/* The four words are not stored as one: a new seed moves nearly every flow whatever it does, and
+ * any mixture of old and new words is a valid key. */
+static void set_hash_key(struct publish *p, const uint8_t seed[16])
+{
+	uint64_t a = load_le64(seed), b = load_le64(seed + 8);
+	uint64_t key[4] = {mix(a), mix(b ^ 1), mix(a ^ mix(b)) | 1, mix(b ^ mix(a ^ 2)) | 1};
+
+	for (int i = 0; i < 4; i++)
+		if (p->t->node->hash_key[i] != key[i])
+			publish_store64(p, &p->t->node->hash_key[i], key[i]);
+}
+
+static bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+}
+
+int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
+{
+	struct publish_node old = p->node;
+	bool was_set = p->node_set, changed;
+	int rc;
+
+	changed = was_set && (memcmp(old.hash_seed, node->hash_seed, 16) != 0 ||
+			      !prefix_equal(&old.source4, &node->source4) ||
+			      !prefix_equal(&old.source6, &node->source6));
+	p->node = *node;
+	p->node_set = true;
+	set_hash_key(p, node->hash_seed);
+	rc = changed ? publish_pools_refresh(p, err) : 0;
+	if (rc) {
+		struct err ignored;
+
+		p->node = old;
+		p->node_set = was_set;
+		set_hash_key(p, old.hash_seed);
+		/* What was in force before fitted, so it fits again. */
+		if (publish_pools_refresh(p, &ignored))
+			return err_prefix(err, rc, "not undone: %.200s", ignored.text);
+	}
+	return rc;
+}
+
+static uint32_t iface_place(const struct publish *p, uint32_t ifindex)
+{
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+		if (p->t->ifaces[i].ifindex == ifindex)
+			return i;
+	return 0;
+}
+
+int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
+		      bool sole, struct err *err)
+{
+	struct lb_iface want = {
+		.ifindex = ifindex,
+		.flags = sole ? LB_IFACE_SOLE : 0,
+		.mtu = mtu > 0xffff ? 0 : (uint16_t)mtu,
+	};
+	uint32_t place = iface_place(p, ifindex);
+
+	memcpy(want.mac, mac, 6);
+	if (!place)
+		place = iface_place(p, 0);
+	if (!place)
+		return err_set(err, -ENOSPC, "more than %u interfaces", LB_IFACES_MAX - 1);
+	if (memcmp(&p->t->ifaces[place], &want, sizeof(want)) == 0)
+		return 0;
+	/* An interface's own MAC address and MTU change once in its life, if at all; a frame sent
+	 * meanwhile may carry part of either source address. */
+	p->t->ifaces[place] = want;
+	p->writes++;
+	return 0;
+}
+
+static int hop_remember(struct publish *p, const struct addr *addr, uint64_t word)
+{
+	struct publish_hop *grown;
+	size_t at = 0, high = p->n_hops;
+
+	while (at < high) {
+		size_t mid = (at + high) / 2;
+
+		if (addr_cmp(&p->hops[mid].addr, addr) < 0)
+			at = mid + 1;
+		else
+			high = mid;
+	}
+	if (at < p->n_hops && addr_equal(&p->hops[at].addr, addr)) {
+		p->hops[at].word = word;
+		return 0;
+	}
+	grown = realloc(p->hops, (p->n_hops + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	p->hops = grown;
+	memmove(&p->hops[at + 1], &p->hops[at], (p->n_hops - at) * sizeof(*grown));
+	p->hops[at] = (struct publish_hop){.addr = *addr, .word = word};
+	p->n_hops++;
+	return 0;
+}
+
+int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifindex,
+			const uint8_t *mac, struct err *err)
+{
+	uint32_t place = mac ? iface_place(p, ifindex) : 0;
+	uint64_t word = 0;
+
+	if (mac && (!place || !ifindex))
+		return err_set(err, -ENODEV, "interface number %u is not among node.interfaces",
+			       ifindex);
+	if (mac) {
+		uint16_t index = (uint16_t)place;
+
+		memcpy(&word, mac, 6);
+		memcpy((uint8_t *)&word + 6, &index, 2);
+	}
+	if (hop_remember(p, real, word))
+		return err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t id = 1; id < p->t->dims.reals; id++) {
+		struct lb_real *r = &p->t->reals[id];
+
+		if (p->real_ids.state[id] == SPACE_USED && r->family == real->family &&
+		    memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0 && r->nexthop != word)
+			publish_store64(p, &r->nexthop, word);
+	}
+	return 0;
+}
+
+bool publish_grace_due(const struct publish *p)
+{
+	return p->entries.pending || p->service_ids.pending || p->service_counters.pending ||
+	       p->lines.pending || p->real_ids.pending;
+}
+
+void publish_grace_begin(struct publish *p)
+{
+	space_grace_begin(&p->entries);
+	space_grace_begin(&p->service_ids);
+	space_grace_begin(&p->service_counters);
+	space_grace_begin(&p->lines);
+	space_grace_begin(&p->real_ids);
+}
+
+void publish_grace_end(struct publish *p)
+{
+	space_grace_end(&p->entries);
+	space_grace_end(&p->service_ids);
+	space_grace_end(&p->service_counters);
+	space_grace_end(&p->lines);
+	space_grace_end(&p->real_ids);
+	publish_index_sweep(p);
+}
+
+static uint32_t power_of_two(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size)
+{
+	uint32_t lines = (table_size + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE;
+	struct lb_dims d = {
+		.services = power_of_two(4 * services > 256 ? 4 * services : 256),
+		.reals = power_of_two(2 * reals > 256 ? 2 * reals : 256),
+		/* Twice: a change builds its ring beside the old one. */
+		.slot_lines = lines * 2 * (pools > 8 ? pools : 8),
+	};
+
+	if (d.reals > LB_REALS_MAX)
+		d.reals = LB_REALS_MAX;
+	/* Each service and each VIP address is an entry, and a quarter full is full. */
+	d.vip_entries = power_of_two(8 * (services > 64 ? services : 64));
+	return d;
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "controlplane/publish/memory_engine.h"
+#include "controlplane/publish/publish.h"
+#include "dataplane/native/native.h"
+}
+
+namespace
+{
+
+struct addr A(const char *text) {
+	struct addr a;
+
+	EXPECT_EQ(addr_parse(text, &a), 0) << text;
+	return a;
+}
+
+struct prefix
+P(const char *text) {
+	struct prefix p;
+
+	EXPECT_EQ(prefix_parse(text, &p), 0) << text;
+	return p;
+}
+
+/* An Ethernet + IPv4 + TCP SYN frame. */
+std::vector<uint8_t>
+syn(const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	std::vector<uint8_t> f(14 + 20 + 20);
+	struct addr s = A(src), d = A(dst);
+
+	memcpy(&f[0], "\x02\x00\x00\x00\x00\x0a\x02\x00\x00\x00\x00\x0b\x08\x00", 14);
+	f[14] = 0x45;
+	f[17] = 40;
+	f[22] = 64;
+	f[23] = 6;
+	memcpy(&f[26], s.bytes, 4);
+	memcpy(&f[30], d.bytes, 4);
+	f[34] = (uint8_t)(sport >> 8);
+	f[35] = (uint8_t)sport;
+	f[36] = (uint8_t)(dport >> 8);
+	f[37] = (uint8_t)dport;
+	f[46] = 0x50;
+	f[47] = 0x02;
+	return f;
+}
+
+class Publish : public testing::Test
+{
+      protected:
+	void SetUp() override
+	{
+		struct lb_dims dims = publish_dims(16, 64, 4, 257);
+
+		ASSERT_EQ(publish_memory_init(&memory, &dims, 1), 0);
+		engine = publish_memory_engine(&memory);
+		open();
+	}
+
+	void TearDown() override
+	{
+		publish_free(p);
+		publish_memory_fini(&memory);
+	}
+
+	void open()
+	{
+		struct publish_node node = {};
+
+		node.source4 = P("192.0.2.0/24");
+		node.source6 = P("2001:db8::10");
+		memcpy(node.hash_seed, "0123456789abcdef", 16);
+		ASSERT_EQ(publish_new(&engine, &p, &err), 0) << err.text;
+		ASSERT_EQ(publish_node_set(p, &node, &err), 0) << err.text;
+		ASSERT_EQ(
+			publish_iface_set(p, 7, (const uint8_t *)"\x02\0\0\0\0\x02", 0, true, &err),
+			0);
+	}
+
+	/* What a daemon does when it starts again over the same tables. */
+	void reopen()
+	{
+		publish_free(p);
+		open();
+	}
+
+	int pool(const char *name, std::vector<std::pair<std::string, uint32_t>> reals,
+		 uint32_t size = 257)
+	{
+		std::vector<struct publish_member> m;
+
+		for (auto &r : reals) {
+			m.push_back({A(r.first.c_str()), r.second});
+			EXPECT_EQ(publish_nexthop_set(p, &m.back().addr, 7,
+						      (const uint8_t *)"\x02\0\0\0\0\x01", &err),
+				  0);
+		}
+		return publish_pool_set(p, name, LB_ENCAP_IPIP, size, m.data(), m.size(), &err);
+	}
+
+	int service(const char *vip, const char *addr, uint16_t port, const char *pool)
+	{
+		struct addr a = A(addr);
+
+		return publish_service_set(p, vip, &a, 6, port, pool, &err);
+	}
+
+	int unservice(const char *addr, uint16_t port)
+	{
+		struct addr a = A(addr);
+
+		return publish_service_remove(p, &a, 6, port, &err);
+	}
+
+	struct lb_trace send(std::vector<uint8_t> frame)
+	{
+		std::vector<uint8_t> buf(NATIVE_HEADROOM + frame.size());
+		struct native_frame f = {buf.data() + NATIVE_HEADROOM, frame.size(),
+					 NATIVE_HEADROOM};
+		struct lb_trace trace;
+
+		memcpy(f.data, frame.data(), frame.size());
+		native_process(&memory.tables, 0, &f, &trace);
+		out.assign(f.data, f.data + f.len);
+		return trace;
+	}
+
+	/* The reals that 2,000 flows to a service reach, with how many each. */
+	std::map<std::string, int> spread(const char *vip, uint16_t port)
+	{
+		std::map<std::string, int> seen;
+
+		for (int i = 0; i < 2000; i++) {
+			struct lb_trace t =
+				send(syn("198.51.100.7", (uint16_t)(1024 + i), vip, port));
+			struct addr real;
+			char text[ADDR_STRLEN];
+
+			publish_real_addr(p, t.real, &real);
+			seen[t.verdict == LB_FORWARD ? addr_format(&real, text)
+						     : publish_reason_name((lb_reason)t.reason)]++;
+		}
+		return seen;
+	}
+
+	void grace()
+	{
+		publish_grace_begin(p);
+		publish_grace_end(p);
+	}
+
+	uint64_t writes()
+	{
+		struct publish_usage u;
+
+		publish_usage(p, &u);
+		return u.writes;
+	}
+
+	struct publish_memory memory;
+	struct publish_engine engine;
+	struct publish *p = nullptr;
+	struct err err = {};
+	std::vector<uint8_t> out;
+};
+
+TEST_F(Publish, PacketsOfAServiceReachEveryRealByWeight)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}, {"10.0.0.12", 100}, {"10.0.0.13", 200}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0) << err.text;
+	auto seen = spread("203.0.113.80", 443);
+
+	EXPECT_EQ(seen.size(), 3u);
+	EXPECT_NEAR(seen["10.0.0.11"], 500, 100);
+	EXPECT_NEAR(seen["10.0.0.13"], 1000, 150);
+	EXPECT_EQ(spread("203.0.113.80", 80).begin()->first, "not_vip");
+}
+
+TEST_F(Publish, SettingWhatIsSetWritesNothing)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}, {"10.0.0.12", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	uint64_t before = writes();
+
+	ASSERT_EQ(pool("web", {{"10.0.0.12", 100}, {"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	EXPECT_EQ(writes(), before);
+	EXPECT_FALSE(publish_grace_due(p));
+}
+
+TEST_F(Publish, RemovingOneServiceLeavesTheOthersUntouched)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	for (uint16_t port = 1; port <= 60; port++)
+		ASSERT_EQ(service("web", "203.0.113.80", port, "web"), 0) << err.text;
+	ASSERT_EQ(unservice("203.0.113.80", 30), 0);
+	for (uint16_t port = 1; port <= 60; port++) {
+		struct lb_trace t = send(syn("198.51.100.7", 999, "203.0.113.80", port));
+
+		EXPECT_EQ(t.verdict, port == 30 ? LB_PASS : LB_FORWARD) << port;
+	}
+	EXPECT_EQ(unservice("203.0.113.80", 30), -ENOENT);
+}
+
+TEST_F(Publish, AnEmptyPoolDropsUnderItsOwnName)
+{
+	ASSERT_EQ(pool("web", {}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	EXPECT_EQ(spread("203.0.113.80", 443).begin()->first, "no_real");
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 0}}), 0);
+	EXPECT_EQ(spread("203.0.113.80", 443).begin()->first, "no_real");
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	EXPECT_EQ(spread("203.0.113.80", 443).begin()->first, "10.0.0.11");
+}
+
+TEST_F(Publish, SpaceIsReusedOnlyAfterAGracePeriod)
+{
+	struct publish_usage u;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	publish_usage(p, &u);
+	uint32_t lines = u.slot_lines;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.12", 1}}), 0);
+	publish_usage(p, &u);
+	EXPECT_EQ(u.slot_lines, 2 * lines);
+	EXPECT_EQ(u.reals, 1u + 2);
+	EXPECT_TRUE(publish_grace_due(p));
+	grace();
+	publish_usage(p, &u);
+	EXPECT_EQ(u.slot_lines, lines);
+	EXPECT_EQ(u.reals, 1u + 1);
+	EXPECT_FALSE(publish_grace_due(p));
+}
+
+TEST_F(Publish, ARestartAdoptsEverythingWithoutAWrite)
+{
+	struct publish_count before, after;
+	struct addr vip = A("203.0.113.80"), real = A("10.0.0.11"), other = A("10.0.0.12");
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	spread("203.0.113.80", 443);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &before), 0);
+	reopen();
+	EXPECT_TRUE(publish_adopted(p));
+	EXPECT_TRUE(publish_adopted_member(p, "web", &real));
+	EXPECT_FALSE(publish_adopted_member(p, "web", &other));
+	EXPECT_FALSE(publish_adopted_member(p, "mail", &real));
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0) << err.text;
+	ASSERT_EQ(publish_adopt_done(p, &err), 0);
+	EXPECT_EQ(writes(), 0u);
+	EXPECT_FALSE(publish_grace_due(p));
+	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &after), 0);
+	EXPECT_EQ(after.packets, before.packets);
+	EXPECT_EQ(spread("203.0.113.80", 443)["10.0.0.11"], 2000);
+}
+
+TEST_F(Publish, WhatIsNotSetAgainAfterARestartGoes)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(pool("mail", {{"10.0.0.21", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	ASSERT_EQ(service("mail", "203.0.113.25", 25, "mail"), 0);
+	reopen();
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	EXPECT_EQ(spread("203.0.113.25", 25)["10.0.0.21"], 2000);
+	ASSERT_EQ(publish_adopt_done(p, &err), 0);
+	EXPECT_EQ(spread("203.0.113.25", 25).begin()->first, "not_vip");
+	EXPECT_EQ(spread("203.0.113.80", 443)["10.0.0.11"], 2000);
+}
+
+TEST_F(Publish, TablesGrowUnderManyObjectsAndKeepTheirCounts)
+{
+	struct addr vip = A("203.0.113.80");
+	struct publish_count before, after;
+	std::vector<std::pair<std::string, uint32_t>> reals;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	spread("203.0.113.80", 443);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &before), 0);
+	for (int i = 0; i < 1000; i++)
+		reals.push_back(
+			{"10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1), 1});
+	ASSERT_EQ(pool("big", reals, 65537), 0) << err.text;
+	for (int i = 0; i < 2000; i++)
+		ASSERT_EQ(service("big", "203.0.113.81", (uint16_t)(i + 1), "big"), 0) << err.text;
+	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &after), 0);
+	EXPECT_EQ(after.packets, before.packets);
+	struct publish_count real;
+	struct addr r = A("10.0.0.11");
+	ASSERT_EQ(publish_count_real(p, "web", &r, &real), 0);
+	EXPECT_EQ(real.packets, before.packets);
+	EXPECT_EQ(spread("203.0.113.80", 443)["10.0.0.11"], 2000);
+	EXPECT_GT(spread("203.0.113.81", 2000).size(), 800u);
+}
+
+TEST_F(Publish, AFailedChangeLeavesTheOldStateInForce)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	struct publish_usage before, after;
+
+	publish_usage(p, &before);
+	EXPECT_EQ(pool("web", {{"10.0.0.12", 1}, {"10.0.0.12", 1}}), -EEXIST);
+	EXPECT_NE(std::string(err.text).find("10.0.0.12 is there twice"), std::string::npos);
+	EXPECT_EQ(pool("web", {{"10.0.0.12", 1}}, 256), -EINVAL);
+	EXPECT_EQ(service("x", "203.0.113.99", 443, "nowhere"), -ENOENT);
+	publish_usage(p, &after);
+	EXPECT_EQ(after.reals, before.reals);
+	EXPECT_EQ(after.services, before.services);
+	EXPECT_EQ(spread("203.0.113.80", 443)["10.0.0.11"], 2000);
+	EXPECT_EQ(publish_pool_remove(p, "web", &err), -EBUSY);
+}
+
+TEST_F(Publish, AnUnknownMacDropsUnderItsOwnNameUntilItIsLearnt)
+{
+	struct addr real = A("10.0.0.11");
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
+	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
+	ASSERT_EQ(publish_nexthop_set(p, &real, 0, NULL, &err), 0);
+	EXPECT_EQ(spread("203.0.113.80", 443).begin()->first, "real_unresolved");
+	EXPECT_EQ(publish_nexthop_set(p, &real, 99, (const uint8_t *)"123456", &err), -ENODEV);
+	ASSERT_EQ(publish_nexthop_set(p, &real, 7, (const uint8_t *)"\x02\0\0\0\0\x33", &err), 0);
+	EXPECT_EQ(send(syn("198.51.100.7", 1, "203.0.113.80", 443)).verdict, (uint32_t)LB_FORWARD);
+	EXPECT_EQ(out[5], 0x33);
+}
+
+/* The reference: a model of what should be, against what packets see, over random changes. */
+TEST_F(Publish, RandomChangesAlwaysEndInWhatTheyAsked)
+{
+	std::mt19937 rng(7);
+	std::map<uint16_t, int> services;
+	std::map<int, std::set<int>> pools;
+
+	for (int step = 0; step < 600; step++) {
+		int k = (int)(rng() % 5);
+		uint16_t port = (uint16_t)(rng() % 40 + 1);
+		std::string name = "p" + std::to_string(k);
+
+		switch (rng() % 4) {
+		case 0: {
+			std::vector<std::pair<std::string, uint32_t>> reals;
+
+			pools[k].clear();
+			for (int i = 0; i < (int)(rng() % 6); i++)
+				pools[k].insert((int)(rng() % 20) + 1);
+			for (int i : pools[k])
+				reals.push_back(
+					{"10.0." + std::to_string(k) + "." + std::to_string(i),
+					 1 + (uint32_t)(rng() % 3)});
+			ASSERT_EQ(pool(name.c_str(), reals), 0) << err.text;
+			break;
+		}
+		case 1:
+			if (pools.count(k)) {
+				ASSERT_EQ(service("v", "203.0.113.80", port, name.c_str()), 0)
+					<< err.text;
+				services[port] = k;
+			}
+			break;
+		case 2:
+			EXPECT_EQ(unservice("203.0.113.80", port),
+				  services.erase(port) ? 0 : -ENOENT);
+			break;
+		case 3:
+			if (rng() % 2)
+				grace();
+			break;
+		}
+		for (int i = 0; i < 20; i++) {
+			uint16_t to = (uint16_t)(rng() % 40 + 1);
+			struct lb_trace t =
+				send(syn("198.51.100.7", (uint16_t)rng(), "203.0.113.80", to));
+
+			if (!services.count(to)) {
+				ASSERT_EQ(t.reason, (uint32_t)LB_REASON_not_vip);
+			} else if (pools[services[to]].empty()) {
+				ASSERT_EQ(t.reason, (uint32_t)LB_REASON_no_real);
+			} else {
+				struct addr real;
+
+				ASSERT_EQ(t.reason, (uint32_t)LB_REASON_forwarded);
+				publish_real_addr(p, t.real, &real);
+				ASSERT_EQ(real.bytes[2], services[to]);
+				ASSERT_TRUE(pools[services[to]].count(real.bytes[3]));
+			}
+		}
+	}
+}
+
+} // namespace
