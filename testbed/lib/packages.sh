@@ -56,34 +56,40 @@ policy_restore() {
 	fi
 }
 
-# apt_quiet ARGS...: apt-get that asks nothing and removes nothing; its words are shown only when
-# it fails.
+# apt_quiet ARGS...: apt-get that asks nothing and removes nothing. It says how far it is; its own
+# words are shown only when it fails.
 apt_quiet() {
 	local log rc=0
 	log=$(mktemp)
 	DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 NEEDRESTART_SUSPEND=1 \
 		apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
-		--no-remove "$@" </dev/null >"$log" 2>&1 || rc=$?
+		--no-remove "$@" </dev/null 2>&1 | tee "$log" | apt_progress || rc=$?
 	[ "$rc" = 0 ] || cat "$log" >&2
 	rm -f "$log"
 	return "$rc"
 }
 
-# Every enabled unit and boot script of the host, one file a line.
-boot_links() {
-	find /etc/systemd/system /etc/rc[0-9S].d -type l 2>/dev/null | sort
+apt_progress() {
+	awk '/^Fetched/ || /^Need to get/ { print "    " $0; fflush() }
+		/^Unpacking/ && ++n % 50 == 0 { print "    " n " packages unpacked"; fflush() }'
 }
 
-# Takes back what installing switched on for the next boot. Links that were there before stay.
+# Every unit and boot script that will start with the host, one link a line.
+boot_links() {
+	find /etc/systemd/system /etc/rc[0-9S].d -type l ! -name 'K[0-9][0-9]*' 2>/dev/null | sort
+}
+
+# boot_disable_new LINKS: takes back what installing switched on for the next boot; links that were
+# there before stay. This is how an administrator disables things, so an upgrade respects it.
 boot_disable_new() {
 	local before=$1 link name
 	while IFS= read -r link; do
 		name=${link##*/}
 		case $link in
-		/etc/rc*) [ ! -e "/etc/init.d/${name:3}" ] || update-rc.d "${name:3}" disable ;;
-		*.wants/*) SYSTEMD_OFFLINE=1 systemctl --quiet disable "$name" ;;
+		/etc/rc*) update-rc.d "${name#S[0-9][0-9]}" disable >/dev/null 2>&1 ;;
+		*) rm -f "$link" ;;
 		esac
-	done < <(comm -13 <(printf '%s\n' "$before") <(boot_links)) >/dev/null 2>&1
+	done < <(comm -13 <(printf '%s\n' "$before") <(boot_links))
 }
 
 # packages_install FILE GROUP...: runs in a subshell so that its clean-up, on an interrupt too,

@@ -29,7 +29,8 @@ struct load_conn {
 	uv_connect_t connect;
 	uv_write_t write;
 	char request[512];
-	char server[LOAD_NAME_MAX]; /* who answered last; "" before */
+	struct load_server *server; /* who answered last; NULL before */
+	uint64_t asked_ns;          /* when it began to connect or asked last */
 	size_t len;
 	char answer[4096];
 };
@@ -66,8 +67,21 @@ void load_conn_stop(struct load_conn *c)
 		c->p.stats->short_in_flight--;
 	else if (c->established)
 		c->p.stats->long_open--;
+	if (c->p.is_long && c->server)
+		c->server->long_open--;
 	uv_close((uv_handle_t *)&c->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&c->tcp, on_handle_closed);
+}
+
+uint64_t load_conn_stalled(void)
+{
+	uint64_t now_ns = uv_hrtime(), n = 0;
+
+	for (const struct load_conn *c = all; c; c = c->next)
+		if ((c->state == CONN_CONNECTING || c->state == CONN_ASKED) &&
+		    now_ns - c->asked_ns > LOAD_STALLED_MS * UINT64_C(1000000))
+			n++;
+	return n;
 }
 
 void load_conn_stop_all(void)
@@ -133,6 +147,9 @@ static void ask(struct load_conn *c)
 {
 	uv_buf_t buf = uv_buf_init(c->request, (unsigned)strlen(c->request));
 
+	/* The first answer is timed from the SYN, so that waiting to be connected shows too. */
+	if (c->state != CONN_CONNECTING)
+		c->asked_ns = uv_hrtime();
 	c->state = CONN_ASKED;
 	c->len = 0;
 	set_timer(c, c->p.opt->timeout_ms);
@@ -143,15 +160,22 @@ static void ask(struct load_conn *c)
 
 static void answered(struct load_conn *c, const char *body)
 {
-	load_stats_answer(c->p.stats, body, c->p.is_long);
+	struct load_server *server = load_stats_answer(c->p.stats, body, c->p.is_long);
+	uint64_t took_ns = uv_hrtime() - c->asked_ns;
+
+	if (took_ns > c->p.stats->slowest_ns)
+		c->p.stats->slowest_ns = took_ns;
 	if (!c->p.is_long) {
 		end(c, LOAD_OK);
 		return;
 	}
 	c->p.stats->long_outcome[LOAD_OK]++;
-	if (c->server[0] && strncmp(c->server, body, sizeof(c->server) - 1))
-		c->p.stats->long_moved++;
-	strncpy(c->server, body, sizeof(c->server) - 1);
+	if (c->server) {
+		c->server->long_open--;
+		c->p.stats->long_moved += c->server != server;
+	}
+	c->server = server;
+	server->long_open++;
 	c->state = CONN_PAUSED;
 	set_timer(c, c->p.opt->every_ms);
 }
@@ -232,6 +256,7 @@ static void begin(struct load_conn *c)
 	const struct sockaddr *to = (const struct sockaddr *)&c->p.opt->targets[c->p.target];
 
 	c->state = CONN_CONNECTING;
+	c->asked_ns = uv_hrtime();
 	set_timer(c, c->p.opt->timeout_ms);
 	int rc = uv_tcp_connect(&c->connect, &c->tcp, to, on_connected);
 	if (rc)

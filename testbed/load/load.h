@@ -51,6 +51,7 @@ struct load_server {
 	char name[LOAD_NAME_MAX];
 	uint64_t short_answers;
 	uint64_t long_answers;
+	uint64_t long_open; /* open connections that it answered last */
 };
 
 struct load_stats {
@@ -62,12 +63,13 @@ struct load_stats {
 	uint64_t long_open;   /* now */
 	uint64_t long_moved;  /* answered by another server than before on the same connection */
 	uint64_t long_outcome[LOAD_OUTCOMES]; /* OK counts answers, the others ends */
+	uint64_t slowest_ns; /* longest from connecting or asking to the answer, since last reset */
 	struct load_server servers[LOAD_SERVERS_MAX];
 	unsigned n_servers;
 };
 
-/* Counts an answer of the server that calls itself name (any bytes). */
-void load_stats_answer(struct load_stats *st, const char *name, bool is_long);
+/* Counts an answer of the server that calls itself name (any bytes) and returns that server. */
+struct load_server *load_stats_answer(struct load_stats *st, const char *name, bool is_long);
 
 /* Writes the totals as one JSON document. */
 void load_stats_json(const struct load_stats *st, FILE *out);
@@ -99,7 +101,12 @@ struct load_conn *load_conn_new(const struct load_conn_params *params);
 /* Closes a connection that closed() has not been called for, without counting it as broken. */
 void load_conn_stop(struct load_conn *c);
 
-/* The connections that are not over, for the end: calls each. */
+/* The connections that are not over, for the end: stops each. */
 void load_conn_stop_all(void);
+
+#define LOAD_STALLED_MS 1000
+
+/* How many have waited for longer than LOAD_STALLED_MS to be connected or answered. */
+uint64_t load_conn_stalled(void);
 
 #endif

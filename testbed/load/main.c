@@ -21,7 +21,7 @@ struct load {
 	struct load_options opt;
 	struct load_stats stats;
 	uv_timer_t pace, report, progress, duration;
-	uv_signal_t sigint, sigterm;
+	uv_signal_t sigint, sigterm, sigusr1;
 	unsigned next_target;
 	uint64_t paced_from_ms; /* loop time at which pacing began */
 	bool ending;
@@ -85,7 +85,8 @@ static void finish(struct load *ld)
 {
 	uv_handle_t *own[] = {(uv_handle_t *)&ld->pace,     (uv_handle_t *)&ld->report,
 			      (uv_handle_t *)&ld->progress, (uv_handle_t *)&ld->duration,
-			      (uv_handle_t *)&ld->sigint,   (uv_handle_t *)&ld->sigterm};
+			      (uv_handle_t *)&ld->sigint,   (uv_handle_t *)&ld->sigterm,
+			      (uv_handle_t *)&ld->sigusr1};
 
 	load_conn_stop_all();
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -148,8 +149,12 @@ static void on_duration(uv_timer_t *timer)
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
-	(void)signum;
-	begin_ending(handle->data);
+	struct load *ld = handle->data;
+
+	if (signum == SIGUSR1)
+		ld->stats.slowest_ns = 0;
+	else
+		begin_ending(ld);
 }
 
 static void check(int rc, const char *what)
@@ -206,6 +211,7 @@ static void setup(struct load *ld)
 		    0);
 	signal_setup(ld, &ld->sigint, SIGINT);
 	signal_setup(ld, &ld->sigterm, SIGTERM);
+	signal_setup(ld, &ld->sigusr1, SIGUSR1);
 	/* Spread over one interval, so that requests on long connections come evenly. */
 	for (unsigned i = 0; i < opt->long_count; i++)
 		conn_start(ld, true, i % opt->n_targets,

@@ -25,6 +25,7 @@ static const char help[] =
 	"  --timeout MS            for connecting and for an answer (3000)\n"
 	"  --duration S            end after S seconds (when the short ones are done, or on a signal)\n"
 	"  --report FILE           write the totals there ten times a second\n"
+	"                          (SIGUSR1 sets slowest_ms, the longest wait, back to 0)\n"
 	"  --progress              one line per second on stderr\n";
 
 static int parse_number(const char *name, const char *text, unsigned long long max,

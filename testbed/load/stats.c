@@ -28,7 +28,7 @@ static void clean_name(char *ret_name, const char *name)
 	ret_name[i] = '\0';
 }
 
-void load_stats_answer(struct load_stats *st, const char *name, bool is_long)
+struct load_server *load_stats_answer(struct load_stats *st, const char *name, bool is_long)
 {
 	char clean[LOAD_NAME_MAX];
 	unsigned i = 0;
@@ -44,6 +44,7 @@ void load_stats_answer(struct load_stats *st, const char *name, bool is_long)
 		st->servers[i].long_answers++;
 	else
 		st->servers[i].short_answers++;
+	return &st->servers[i];
 }
 
 static uint64_t sum(const uint64_t *outcome, enum load_outcome from, enum load_outcome to)
@@ -66,8 +67,11 @@ static void json_outcomes(const uint64_t *outcome, FILE *out)
 
 void load_stats_json(const struct load_stats *st, FILE *out)
 {
-	fprintf(out, "{\"schema_version\":1,\"elapsed_ms\":%" PRIu64 ",",
-		(uv_hrtime() - st->start_ns) / 1000000);
+	fprintf(out,
+		"{\"schema_version\":1,\"elapsed_ms\":%" PRIu64 ",\"stalled\":%" PRIu64
+		",\"slowest_ms\":%" PRIu64 ",",
+		(uv_hrtime() - st->start_ns) / 1000000, load_conn_stalled(),
+		st->slowest_ns / 1000000);
 	fprintf(out,
 		"\"short\":{\"started\":%" PRIu64 ",\"in_flight\":%" PRIu64 ",\"ok\":%" PRIu64 ",",
 		st->short_started, st->short_in_flight, st->short_outcome[LOAD_OK]);
@@ -78,10 +82,14 @@ void load_stats_json(const struct load_stats *st, FILE *out)
 		st->long_opened, st->long_open, st->long_outcome[LOAD_OK], st->long_moved);
 	json_outcomes(st->long_outcome, out);
 	fprintf(out, "},\"servers\":{");
-	for (unsigned i = 0; i < st->n_servers; i++)
-		fprintf(out, "%s\"%s\":{\"short\":%" PRIu64 ",\"long\":%" PRIu64 "}", i ? "," : "",
-			st->servers[i].name, st->servers[i].short_answers,
-			st->servers[i].long_answers);
+	for (unsigned i = 0; i < st->n_servers; i++) {
+		const struct load_server *sv = &st->servers[i];
+
+		fprintf(out,
+			"%s\"%s\":{\"short\":%" PRIu64 ",\"long\":%" PRIu64
+			",\"long_open\":%" PRIu64 "}",
+			i ? "," : "", sv->name, sv->short_answers, sv->long_answers, sv->long_open);
+	}
 	fprintf(out, "}}\n");
 }
 

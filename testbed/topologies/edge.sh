@@ -13,11 +13,12 @@
 # With l2dsr the real servers stand on edge0 too, since a balancer that only rewrites MAC addresses
 # has to reach them without a router. The VIPs are 203.0.113.80 and 2001:db8:80::80.
 #
-#   topology_up ipip|l2dsr    everything but Fairway: links, router, real servers with nginx
-#   topology_down             removes it
-#   node_start NAME           fairwayd in lb1 or lb2, with $TB/NAME.yaml
-#   cli NAME ARGS...          the CLI of that node
-#   real_setup NAME           decapsulation and VIPs on a real server (fairway-real)
+#   topology_up ENCAP [ENGINE]   everything but Fairway: links, router, real servers with nginx;
+#                                ipip or l2dsr, xdp (default) or xdp-generic
+#   topology_down                removes it
+#   node_start NAME              fairwayd in lb1 or lb2, with $TB/NAME.yaml
+#   cli NAME ARGS...             the CLI of that node
+#   real_setup NAME              decapsulation and VIPs on a real server (fairway-real)
 #
 # Needs ROOT, BUILD and testbed/lib/*.sh.
 
@@ -66,7 +67,7 @@ addr6() {
 }
 
 topology_up() {
-	EDGE_ENCAP=$1
+	EDGE_ENCAP=$1 EDGE_ENGINE=${2:-xdp}
 	testbed_make
 	ns_add client router "${NODES[@]}" "${REALS[@]}" || die 'cannot make network namespaces'
 	router_up || die 'cannot set up the router'
@@ -225,7 +226,8 @@ node_config() {
 		node:
 		  name: $name
 		  interfaces: [eth0]
-		  engine: ${EDGE_ENGINE:-xdp}
+		  engine: xdp
+		  xdp_mode: $(xdp_mode)
 		  tunnel_source: {ipv4: $(addr4 "$name"), ipv6: "$(addr6 "$name")"}
 		  hash_seed: "0123456789abcdef0123456789abcdef"
 		bgp:
@@ -256,6 +258,8 @@ node_config() {
 		    services: [{protocol: tcp, port: 80, pool: web6}]
 	EOF
 }
+
+xdp_mode() { [ "$EDGE_ENGINE" = xdp-generic ] && echo generic || echo native; }
 
 node_start() {
 	local name=$1

@@ -45,8 +45,9 @@ RULES = {
     "controlplane/api": PARTS + TABLES + ["controlplane/vip/"],
     "controlplane": PARTS + TABLES + ["controlplane/vip/", "controlplane/api/"],
     # Tools speak the daemon's API; replay builds tables without a daemon and runs the engines.
-    "tools": [BASE, "controlplane/config/", "controlplane/maglev/", "controlplane/publish/",
-              "dataplane/"],
+    "tools/cli": [BASE, "controlplane/config/"],
+    "tools/replay": [BASE, "controlplane/config/", "controlplane/maglev/",
+                     "controlplane/publish/", "dataplane/"],
     "tools/real": [BASE, "bpf/decap.skel.h"],
     # The testbed knows binaries only.
     "testbed": [],
@@ -137,7 +138,7 @@ SELF_TEST = [
     ("controlplane/publish/b.c", '#include "dataplane/dpdk/dpdk.h"\n', True),
     ("controlplane/main.c", '#include "dataplane/xdp/xdp.h"\n', True),
     ("tools/replay/a.c", '#include "dataplane/native/native.h"\n', False),
-    ("tools/fairway/a.c", '#include "controlplane/bgp/bgp.h"\n', True),
+    ("tools/cli/a.c", '#include "controlplane/bgp/bgp.h"\n', True),
     ("testbed/load/a.c", '#include "controlplane/base/err.h"\n', True),
     ("testbed/load/b.c", '#include "testbed/load/b.h"\n#include <uv.h>\n', False),
     ("controlplane/bgp/b.c", '#include "bgp.h"\n', True),

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# Traffic from the testbed's client, and what a change in the middle of it cost.
+#
+#   traffic_start ARGS...       the load client in the background, in namespace "client"
+#   traffic_mark NAME           remembers the totals of this moment
+#   traffic_since NAME PATH     how much a number of the totals has grown since, e.g. .short.ok
+#   traffic_cost NAME           the same in words, for what went wrong
+#   traffic_get PATH            a number of the totals
+#   traffic_flows NAME COUNT    true once so many short connections were answered since
+#   traffic_stop
+
+traffic_start() {
+	ns_spawn client load "$BUILD/testbed/load" --report "$TB/traffic.json" "$@"
+	wait_until 5 [ -s "$TB/traffic.json" ]
+}
+
+traffic_stop() { process_end load; }
+
+traffic_get() { jq "$1" "$TB/traffic.json"; }
+
+traffic_mark() {
+	cp "$TB/traffic.json" "$TB/traffic-$1.json"
+	process_signal USR1 load
+}
+
+traffic_since() {
+	jq -s "(.[1] | $2) - (.[0] | $2)" "$TB/traffic-$1.json" "$TB/traffic.json"
+}
+
+traffic_flows() { [ "$(traffic_since "$1" .short.ok)" -ge "$2" ]; }
+
+traffic_cost() {
+	printf '%d new connections failed, %d short and %d long-lived ones broke\n' \
+		"$(traffic_since "$1" .short.never_established)" \
+		"$(traffic_since "$1" .short.broken)" "$(traffic_since "$1" .long.broken)"
+}
+
+# Nothing waits any more for longer than a second.
+traffic_smooth() { [ "$(traffic_get .stalled)" = 0 ]; }
+
+# probe COUNT TARGET...: so many short connections now, apart from the others; totals in $TB/probe.json
+probe() {
+	local count=$1 target args=()
+	shift
+	for target in "$@"; do
+		args+=(--target "$target")
+	done
+	in_ns client "$BUILD/testbed/load" --short "$count" --concurrency 50 "${args[@]}" \
+		>"$TB/probe.json" 2>>"$TB/load.log"
+}
+
+probe_get() { jq "$1" "$TB/probe.json"; }
+
+# probe_percent SERVER: its share of the probe, rounded.
+probe_percent() {
+	probe_get "((.servers[\"$1\"].short // 0) * 100 / ([.short.ok, 1] | max) + 0.5) | floor"
+}
+
+# probe_show NAME...: the spread as a little chart.
+probe_show() {
+	local name percent bar
+	for name in "$@"; do
+		percent=$(probe_percent "$name")
+		bar=$(printf '%*s' "$((percent / 2))" '')
+		say "$(printf '%-8s %6d  %3d %%  %s' "$name" \
+			"$(probe_get ".servers[\"$name\"].short // 0")" "$percent" "${bar// /#}")"
+	done
+}

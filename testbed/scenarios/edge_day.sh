@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# A day at the edge, on the topology of testbed/topologies/edge.sh, each step proved as it goes:
+# sessions and routes, the spread of connections, a real server that dies and returns, a pool that
+# is empty, a node that dies and returns. A claim that does not hold ends the run.
+
+TARGETS=("$VIP4:80" "[$VIP6]:80")
+SUMMARY=()
+
+# hold PROMISE COMMAND...: says the promise as kept, or ends the run with what is known.
+hold() {
+	local promise=$1
+	shift
+	if "$@"; then
+		good "$promise"
+		return
+	fi
+	show_trouble >&2
+	die "this does not hold: $promise ($*)"
+}
+
+# hold_within SECONDS PROMISE COMMAND...: the same, waiting for it; TOOK_MS says how long it took.
+hold_within() {
+	local seconds=$1 promise=$2 start
+	shift 2
+	start=$(now_ms)
+	wait_until "$seconds" "$@" || hold "$promise, within $seconds s" false
+	TOOK_MS=$(($(now_ms) - start))
+	good "$promise, after $(seconds "$TOOK_MS")"
+}
+
+seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
+
+# The last words of everything that may have had a part in it.
+show_trouble() {
+	local log name
+	for log in "$TB"/fairwayd-*.log "$TB/bird.log" "$TB/load.log"; do
+		[ -s "$log" ] || continue
+		printf -- '--- %s\n' "${log##*/}"
+		tail -n 15 "$log"
+	done
+	for name in "${NODES[@]}"; do
+		printf -- '--- fairway status on %s\n' "$name"
+		cli "$name" status
+		cli "$name" real list
+	done
+}
+
+at_least() { [ "$1" -ge "$2" ]; }
+at_most() { [ "$1" -le "$2" ]; }
+is() { [ "$1" = "$2" ]; }
+
+# summarize STEP FOUND COST
+summarize() { SUMMARY+=("$(printf '%-28s %-9s %s' "$1" "$2" "$3")"); }
+
+# ---- what the steps ask ----
+
+real_is() {
+	local name=$1 state=$2 node address
+	for node in "${NODES[@]}"; do
+		process_runs "fairwayd-$node" || continue
+		for address in "$(addr4 "$name")" "$(addr6 "$name")"; do
+			cli "$node" --json real list 2>/dev/null | jq -e --arg address "$address" \
+				--arg state "$state" >/dev/null \
+				'any(.reals[]; .address == $address and .state == $state)' || return 1
+		done
+	done
+}
+
+reals_are_up() {
+	local name
+	for name in "${REALS[@]}"; do
+		real_is "$name" up || return 1
+	done
+}
+
+vips_have_next_hops() { next_hops_are "$VIP4" "$1" && next_hops_are "$VIP6" "$1"; }
+
+forwarded_by() { cli "$1" --json status | jq .totals.forward.packets; }
+
+# balanced NAME...: each of them answers about its share of the probe.
+balanced() {
+	local name percent fair=$((100 / $#))
+	for name in "$@"; do
+		percent=$(probe_percent "$name")
+		[ "$percent" -ge $((fair - 8)) ] && [ "$percent" -le $((fair + 8)) ] || return 1
+	done
+}
+
+nodes_announce() { bgp_established lb1 && bgp_established lb2; }
+
+# ---- the steps ----
+
+step_start() {
+	local name
+	title '1. Two Fairway nodes announce two VIPs to the router'
+	for name in "${REALS[@]}"; do
+		real_setup "$name" || die "fairway-real setup failed on $name"
+	done
+	say "real servers ready: VIPs on loopback, no ARP for them, decapsulation (fairway-real)"
+	for name in "${NODES[@]}"; do
+		node_start "$name"
+	done
+	hold_within 20 'BGP sessions of lb1 and lb2 are up' nodes_announce
+	hold_within 20 'both VIPs are in the kernel of the router, over both nodes' \
+		vips_have_next_hops 2
+	router_cli show protocols | grep -E '^(Name|lb)' | sed 's/^/    /'
+	ip_ns router route show "$VIP4" | sed 's/^/    /'
+	ip_ns router -6 route show "$VIP6" | sed 's/^/    /'
+	hold_within 10 'all six real server addresses pass their health checks' reals_are_up
+}
+
+step_spread() {
+	local name before=()
+	title '2. 2,000 connections, half of them IPv6'
+	for name in "${NODES[@]}"; do
+		before+=("$(forwarded_by "$name")")
+	done
+	probe 2000 "${TARGETS[@]}"
+	hold 'all 2,000 were answered' is "$(probe_get .short.ok)" 2000
+	probe_show "${REALS[@]}"
+	hold 'each real server has about a third' balanced "${REALS[@]}"
+	for name in "${NODES[@]}"; do
+		packets=$(($(forwarded_by "$name") - before[0]))
+		before=("${before[@]:1}")
+		say "$(printf '%-8s forwarded %6d packets' "$name" "$packets")"
+		hold "$name had its part" at_least "$packets" 2000
+	done
+	summarize '2,000 connections' '' "$(probe_get .short.ok) answered, 0 failed"
+}
+
+step_load() {
+	title '3. Load: 200 new connections a second, 60 long-lived ones that ask every 0.2 s'
+	traffic_start --target "${TARGETS[0]}" --target "${TARGETS[1]}" --rate 200 --concurrency 4000 \
+		--long 60 --every 200 --timeout 20000 || die 'the load client does not start'
+	traffic_mark start
+	hold_within 10 'it runs' traffic_flows start 300
+	hold 'nothing has failed' is "$(traffic_cost start)" \
+		'0 new connections failed, 0 short and 0 long-lived ones broke'
+	say "long-lived connections: $(traffic_get .long.open) open"
+}
+
+step_real_dies() {
+	local held found limit
+	limit=$((HEALTH_FALL * HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS))
+	title '4. A real server dies under load'
+	held=$(traffic_get .servers.real2.long_open)
+	traffic_mark dies
+	process_signal KILL nginx-real2
+	say "nginx of real2 killed; it held $held long-lived connections"
+	hold_within 10 'both nodes have found it' real_is real2 down
+	found=$TOOK_MS
+	hold "that was within the check's fall time, $(seconds "$limit")" \
+		at_most "$found" $((limit + 500))
+	wait_until 1 false # what was under way ends
+	say "cost: $(traffic_cost dies)"
+	summarize 'real server died' "$(seconds "$found")" "$(traffic_cost dies)"
+	traffic_mark after
+	probe 600 "${TARGETS[@]}"
+	probe_show "${REALS[@]}"
+	hold 'its share has moved to the other two' balanced real1 real3
+	hold_within 10 'new connections flow' traffic_flows after 300
+	hold 'and none of them fails any more' is "$(traffic_since after .short.never_established)" 0
+}
+
+step_real_returns() {
+	title '5. It returns'
+	traffic_mark returns
+	nginx_start real2
+	say 'nginx of real2 started'
+	hold_within 10 'both nodes use it again' real_is real2 up
+	summarize 'real server returned' "$(seconds "$TOOK_MS")" ''
+	traffic_mark after
+	probe 600 "${TARGETS[@]}"
+	probe_show "${REALS[@]}"
+	hold 'it has its share back' balanced "${REALS[@]}"
+	hold_within 10 'new connections flow' traffic_flows after 300
+	say "cost: $(traffic_cost returns)"
+	SUMMARY[-1]+=$(traffic_cost returns)
+}
+
+step_pool_empty() {
+	local name gone
+	title '6. All real servers die: nobody should be sent here any more'
+	traffic_mark empty
+	for name in "${REALS[@]}"; do
+		process_signal KILL "nginx-$name"
+	done
+	say 'nginx killed on all three'
+	hold_within 15 'both VIPs are withdrawn from the router' vips_have_next_hops 0
+	gone=$TOOK_MS
+	probe 20 "${TARGETS[@]}"
+	hold 'clients are told at once: no route' is "$(probe_get .short.unreachable)" 20
+	for name in "${REALS[@]}"; do
+		nginx_start "$name"
+	done
+	say 'nginx started on all three'
+	hold_within 15 'both VIPs are announced again, by both nodes' vips_have_next_hops 2
+	hold_within 10 'all real servers are used' reals_are_up
+	probe 600 "${TARGETS[@]}"
+	hold '600 connections are answered' is "$(probe_get .short.ok)" 600
+	say "cost: $(traffic_cost empty)"
+	summarize 'pool empty, VIPs withdrawn' "$(seconds "$gone")" "$(traffic_cost empty)"
+	summarize 'pool back, VIPs announced' "$(seconds "$TOOK_MS")" ''
+}
+
+step_node_dies() {
+	local found
+	title '7. A Fairway node dies under load, all at once: its cable pulled, its daemon killed'
+	traffic_mark node
+	ip_ns router link set lb2 down
+	process_signal KILL fairwayd-lb2
+	say "lb2 is gone; the router finds out by the BGP hold time, $HOLD_TIME_S s"
+	hold_within 15 'the router has taken its routes out' vips_have_next_hops 1
+	found=$TOOK_MS
+	hold "that was within the hold time" at_most "$found" $((HOLD_TIME_S * 1000 + 1000))
+	say 'connections that were waiting come through lb1 as TCP sends again'
+	hold_within 20 'all of them have come through' traffic_smooth
+	say "cost: $(traffic_cost node); the longest wait was $(seconds "$(traffic_get .slowest_ms)")"
+	hold 'no connection was lost: lb1 chose the same real server for each' \
+		is "$(traffic_cost node)" '0 new connections failed, 0 short and 0 long-lived ones broke'
+	summarize 'node died' "$(seconds "$found")" "$(traffic_cost node)"
+}
+
+step_node_returns() {
+	title '8. It returns'
+	traffic_mark node
+	ip_ns router link set lb2 up
+	node_start lb2
+	hold_within 20 'the router spreads over both nodes again' vips_have_next_hops 2
+	summarize 'node returned' "$(seconds "$TOOK_MS")" ''
+	traffic_mark after
+	probe 600 "${TARGETS[@]}"
+	hold '600 connections are answered' is "$(probe_get .short.ok)" 600
+	hold_within 10 'the load flows' traffic_flows after 300
+	say "cost: $(traffic_cost node)"
+	SUMMARY[-1]+=$(traffic_cost node)
+}
+
+edge_day() {
+	step_start
+	step_spread
+	step_load
+	step_real_dies
+	step_real_returns
+	step_pool_empty
+	step_node_dies
+	step_node_returns
+}
