@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <net/if.h>
+#include <sched.h>
+#include <string>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+extern "C" {
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "controlplane/publish/publish.h"
+#include "controlplane/publish/xdp_backend.h"
+#include "dataplane/xdp/engine.h"
+}
+
+namespace
+{
+
+/* Everything happens in namespaces of this process's own: a veth pair and a bpffs that vanish with
+ * it. */
+class Engine : public testing::Test
+{
+      protected:
+	static void SetUpTestSuite()
+	{
+		static char template_dir[] = "/tmp/fwxdpXXXXXX";
+
+		if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS))
+			return;
+		ASSERT_EQ(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+		ASSERT_NE(mkdtemp(template_dir), nullptr);
+		dir = template_dir;
+		ASSERT_EQ(mount("tmpfs", dir.c_str(), "tmpfs", 0, NULL), 0);
+		bpffs = dir + "/bpf";
+		ASSERT_EQ(mkdir(bpffs.c_str(), 0700), 0);
+		ASSERT_EQ(mount("bpf", bpffs.c_str(), "bpf", 0, NULL), 0);
+		ASSERT_EQ(system("ip link add v0 type veth peer name v1 && ip link set v0 up && "
+				 "ip link set v1 up"),
+			  0);
+		ready = true;
+	}
+
+	static void TearDownTestSuite()
+	{
+		if (dir.empty())
+			return;
+		umount2(dir.c_str(), MNT_DETACH);
+		rmdir(dir.c_str());
+	}
+
+	void SetUp() override
+	{
+		if (!ready)
+			GTEST_SKIP() << "needs root, to make namespaces and load BPF programs";
+		pins = bpffs + "/" + testing::UnitTest::GetInstance()->current_test_info()->name();
+		open();
+	}
+
+	void TearDown() override
+	{
+		close();
+	}
+
+	void open()
+	{
+		struct lb_dims dims = publish_dims(16, 64, 4, 257);
+
+		ASSERT_EQ(xdp_engine_open(pins.c_str(), &dims, &e, &err), 0) << err.text;
+		backend = publish_xdp_engine(e);
+		ASSERT_EQ(publish_new(&backend, &p, &err), 0) << err.text;
+	}
+
+	void close()
+	{
+		publish_free(p);
+		xdp_engine_free(e);
+		p = nullptr;
+		e = nullptr;
+	}
+
+	void configure()
+	{
+		struct publish_node node = {};
+		struct publish_member m[1] = {{{4, {10, 0, 0, 11}}, 1}};
+		struct addr vip = {4, {203, 0, 113, 80}};
+
+		node.source4 = {{4, {192, 0, 2, 10}}, 32};
+		ASSERT_EQ(publish_node_set(p, &node, &err), 0);
+		ASSERT_EQ(
+			publish_iface_set(p, 7, (const uint8_t *)"\x02\0\0\0\0\x02", 0, true, &err),
+			0);
+		ASSERT_EQ(publish_nexthop_set(p, &m[0].addr, 7, (const uint8_t *)"\x02\0\0\0\0\x01",
+					      &err),
+			  0);
+		ASSERT_EQ(publish_pool_set(p, "web", LB_ENCAP_IPIP, 257, m, 1, &err), 0);
+		ASSERT_EQ(publish_service_set(p, "web", &vip, 6, 443, "web", &err), 0);
+	}
+
+	static std::vector<uint8_t> frame()
+	{
+		std::vector<uint8_t> f(54);
+
+		memcpy(&f[0], "\x02\0\0\0\0\x0a\x02\0\0\0\0\x0b\x08\0", 14);
+		memcpy(&f[14], "\x45\0\0\x28\0\0\x40\0\x40\x06\0\0", 12);
+		memcpy(&f[26], "\xc6\x33\x64\x07\xcb\0\x71\x50", 8);
+		memcpy(&f[34], "\x30\x39\x01\xbb", 4);
+		f[46] = 0x50;
+		return f;
+	}
+
+	uint32_t attached_id(const char *ifname)
+	{
+		uint32_t id = 0;
+
+		bpf_xdp_query_id((int)if_nametoindex(ifname), 0, &id);
+		return id;
+	}
+
+	static std::string dir, bpffs;
+	static bool ready;
+	std::string pins;
+	struct xdp_engine *e = nullptr;
+	struct publish *p = nullptr;
+	struct publish_engine backend;
+	struct err err = {};
+};
+
+std::string Engine::dir;
+std::string Engine::bpffs;
+bool Engine::ready;
+
+TEST_F(Engine, ForwardsAFrameAsTheTablesSay)
+{
+	uint8_t out[XDP_ENGINE_FRAME_MAX + 64];
+	std::vector<uint8_t> in = frame();
+	struct lb_trace trace;
+	size_t len;
+
+	configure();
+	ASSERT_EQ(xdp_engine_run(e, in.data(), in.size(), out, &len, &trace, &err), 0) << err.text;
+	EXPECT_EQ(trace.verdict, (uint32_t)LB_FORWARD);
+	ASSERT_EQ(len, in.size() + 20);
+	EXPECT_EQ(memcmp(out + 34, &in[14], 40), 0) << "the inner packet is another";
+	EXPECT_EQ(memcmp(out + 30, "\x0a\0\0\x0b", 4), 0) << "outer destination";
+}
+
+TEST_F(Engine, AProbeLeavesNoTraceInTheCounters)
+{
+	struct addr vip = {4, {203, 0, 113, 80}};
+	std::vector<uint8_t> in = frame();
+	struct publish_count count;
+
+	configure();
+	ASSERT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;
+	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &count), 0);
+	EXPECT_EQ(count.packets, 0u);
+	EXPECT_EQ(count.bytes, 0u);
+}
+
+TEST_F(Engine, SurvivesItsProcessAndIsAdoptedAsItIs)
+{
+	struct addr real = {4, {10, 0, 0, 11}};
+	uint32_t id;
+
+	configure();
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	id = attached_id("v0");
+	EXPECT_EQ(id, xdp_engine_program_id(e));
+	close();
+	EXPECT_EQ(attached_id("v0"), id);
+	open();
+	EXPECT_TRUE(xdp_engine_adopted(e));
+	EXPECT_TRUE(publish_adopted_member(p, "web", &real));
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_EQ(attached_id("v0"), id) << "the same program needs no replacement";
+	EXPECT_TRUE(xdp_engine_attached(e, "v0"));
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0);
+	EXPECT_EQ(attached_id("v0"), 0u);
+	EXPECT_FALSE(xdp_engine_attached(e, "v0"));
+}
+
+TEST_F(Engine, GrowingMovesTheAttachedProgramToTheLargerTables)
+{
+	std::vector<uint8_t> in = frame();
+	struct addr vip = {4, {203, 0, 113, 81}};
+	uint32_t before;
+
+	configure();
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_GENERIC, &err), 0) << err.text;
+	before = attached_id("v0");
+	for (uint16_t port = 1; port < 400; port++)
+		ASSERT_EQ(publish_service_set(p, "more", &vip, 6, port, "web", &err), 0)
+			<< err.text;
+	EXPECT_NE(attached_id("v0"), before);
+	EXPECT_EQ(attached_id("v0"), xdp_engine_program_id(e));
+	EXPECT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;
+	close();
+	open();
+	EXPECT_TRUE(publish_adopted(p));
+	EXPECT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0);
+}
+
+TEST_F(Engine, RefusesToPushAnotherProgramAside)
+{
+	std::string other = bpffs + "/other";
+	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct xdp_engine *first;
+
+	ASSERT_EQ(xdp_engine_open(other.c_str(), &dims, &first, &err), 0) << err.text;
+	ASSERT_EQ(xdp_engine_attach(first, "v1", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_EQ(xdp_engine_attach(e, "v1", XDP_MODE_NATIVE, &err), -EBUSY);
+	EXPECT_NE(std::string(err.text).find("another XDP program"), std::string::npos) << err.text;
+	ASSERT_EQ(xdp_engine_detach(first, "v1", &err), 0);
+	xdp_engine_free(first);
+}
+
+TEST_F(Engine, SaysWhatIsMissing)
+{
+	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct xdp_engine *none;
+
+	EXPECT_EQ(xdp_engine_attach(e, "nosuch", XDP_MODE_NATIVE, &err), -ENODEV);
+	EXPECT_NE(std::string(err.text).find("no interface nosuch"), std::string::npos);
+	EXPECT_EQ(xdp_engine_open("/tmp", &dims, &none, &err), -EINVAL);
+	EXPECT_NE(std::string(err.text).find("not on a bpffs"), std::string::npos);
+}
+
+TEST_F(Engine, AGracePeriodEnds)
+{
+	xdp_engine_grace(e);
+}
+
+} // namespace
