@@ -16,7 +16,8 @@
  * their framing, counted and forgotten. docs/bgp.md lists the RFCs and what is left out.
  *
  * Every function is called on the loop's thread, none blocks, and callbacks come from the loop,
- * except that bgp_configure() and bgp_stop() may call events before they return. */
+ * except that bgp_configure() and bgp_stop() may call events before they return. A callback may
+ * announce, withdraw and take snapshots, but not configure, stop or free. */
 
 #define BGP_PORT             179
 #define BGP_PASSWORD_MAX     80   /* Bytes of a TCP MD5 key, as in the kernel. */
@@ -137,7 +138,7 @@ void bgp_free(struct bgp_speaker *sp);
 /* Make cfg the running configuration. Neighbours that are equal in both are left alone, not a byte
  * is sent to them; a changed next hop is re-announced in the running session; any other change
  * resets that neighbour's session (CEASE, other configuration change); a missing neighbour gets
- * CEASE, peer de-configured. Changing asn, router_id or listen settings resets all.
+ * CEASE, peer de-configured. Changing asn or router_id resets all.
  * cfg NULL, or no neighbours: none. Returns 0; -EINVAL with words in err and nothing changed;
  * -ENOMEM; -ESHUTDOWN after bgp_stop(). A listening port that is taken isn't an error: a notice
  * says so, bgp_listen_error() keeps it, and the speaker goes on by connecting. */
