@@ -46,8 +46,9 @@ static int check_addresses(const struct bgp_neighbor *nb, struct err *err)
 	if (!usable_peer(a))
 		return err_set(err, -EINVAL, "its address isn't that of a host");
 	if (a->family == 6 && a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80)
-		return err_set(err, -EINVAL,
-			       "link-local neighbours aren't supported: use a global address of it");
+		return err_set(
+			err, -EINVAL,
+			"link-local neighbours aren't supported: use a global address of it");
 	if (nb->local_address.family && nb->local_address.family != a->family)
 		return err_set(err, -EINVAL,
 			       "its local address isn't IPv%u like the neighbour's own: use one of "

@@ -134,8 +134,9 @@ static int decode_parameters(const uint8_t *p, size_t len, bool extended, struct
 
 		n = len < head ? 0 : extended ? get_be16(p + 1) : p[1];
 		if (len < head || n > len - head)
-			return bgp_error_set(ret_error, BGP_ERR_OPEN, BGP_OPEN_UNSPECIFIC,
-					     "the optional parameters of the peer's OPEN overrun it");
+			return bgp_error_set(
+				ret_error, BGP_ERR_OPEN, BGP_OPEN_UNSPECIFIC,
+				"the optional parameters of the peer's OPEN overrun it");
 		if (p[0] != PARAM_CAPABILITIES)
 			return bgp_error_set(ret_error, BGP_ERR_OPEN, BGP_OPEN_BAD_PARAMETER,
 					     "the peer's OPEN has optional parameter %u; only "

@@ -18,7 +18,7 @@
 struct attr {
 	uint8_t flags;
 	uint8_t type;
-	size_t len;	      /* Of the value. */
+	size_t len; /* Of the value. */
 	const uint8_t *value;
 	const uint8_t *start; /* Of flags, type, length and value together. */
 };
@@ -209,7 +209,8 @@ static bool next_attr(const uint8_t *p, size_t left, struct attr *ret)
 	len = head == 4 ? get_be16(p + 2) : p[2];
 	if (len > left - head)
 		return false;
-	*ret = (struct attr){.flags = p[0], .type = p[1], .len = len, .value = p + head, .start = p};
+	*ret = (struct attr){
+		.flags = p[0], .type = p[1], .len = len, .value = p + head, .start = p};
 	return true;
 }
 

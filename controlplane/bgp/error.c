@@ -79,7 +79,8 @@ static const struct error_words words[] = {
 	 "clear the session by hand"},
 	{BGP_ERR_CEASE, 2, "administrative shutdown",
 	 "an operator of the peer shut the session down and must bring it up again"},
-	{BGP_ERR_CEASE, 3, "peer de-configured", "the peer removed this node from its configuration"},
+	{BGP_ERR_CEASE, 3, "peer de-configured",
+	 "the peer removed this node from its configuration"},
 	{BGP_ERR_CEASE, 4, "administrative reset", "the session comes back by itself"},
 	{BGP_ERR_CEASE, 5, "connection rejected",
 	 "the peer doesn't want this session: see whether it knows our address and isn't shut down"},
@@ -150,8 +151,8 @@ const char *bgp_error_text(const struct bgp_error *e, bool sent_by_us, char *buf
 	char name[128];
 
 	bgp_error_name(e, name, sizeof(name));
-	snprintf(buf, len, "%s: %s%s%s%s%s", sent_by_us ? "we ended the session" : "the peer ended it",
-		 name, e->detail[0] ? ": " : "", e->detail, advice ? "; " : "",
-		 advice ? advice : "");
+	snprintf(buf, len, "%s: %s%s%s%s%s",
+		 sent_by_us ? "we ended the session" : "the peer ended it", name,
+		 e->detail[0] ? ": " : "", e->detail, advice ? "; " : "", advice ? advice : "");
 	return buf;
 }

@@ -4,8 +4,8 @@
  * the shape of one step function. Differences from the letter, each on purpose:
  *   - ConnectRetry backs off from 1 s to 30 s with jitter instead of a fixed 120 s: an appliance
  *     whose router comes back wants its session now.
- *   - Idle is entered, and connections refused, only after protocol errors; after a lost connection,
- *     a Cease or a hold timer we wait in Active, where the peer may connect at once.
+ *   - Idle is entered, and connections refused, only after protocol errors; after a lost
+ * connection, a Cease or a hold timer we wait in Active, where the peer may connect at once.
  *   - a connection that arrives while a session stands is refused, but the session is probed with a
  *     KEEPALIVE: a peer that has restarted then answers the old connection with a reset, and the
  *     new session needn't wait for the hold timer. */
@@ -19,7 +19,8 @@
 #include "controlplane/base/clock.h"
 
 #define OUR_CAPABILITIES                                                                           \
-	(BGP_CAP_IPV4_UNICAST | BGP_CAP_IPV6_UNICAST | BGP_CAP_FOUR_OCTET_AS | BGP_CAP_ROUTE_REFRESH)
+	(BGP_CAP_IPV4_UNICAST | BGP_CAP_IPV6_UNICAST | BGP_CAP_FOUR_OCTET_AS |                     \
+	 BGP_CAP_ROUTE_REFRESH)
 
 static void act(struct fsm_output *out, enum fsm_action_kind kind, enum fsm_link link)
 {
@@ -110,8 +111,7 @@ static void arm_hold(struct fsm_conn *c, uint64_t now_ns)
 
 static void arm_keepalive(struct fsm *f, struct fsm_conn *c, uint64_t now_ns)
 {
-	c->keepalive_ns =
-		c->hold_time_s ? now_ns + jitter(f, c->hold_time_s * NS_PER_S / 3) : 0;
+	c->keepalive_ns = c->hold_time_s ? now_ns + jitter(f, c->hold_time_s * NS_PER_S / 3) : 0;
 }
 
 static void schedule_retry(struct fsm *f, bool hold_back, uint64_t now_ns)
@@ -222,10 +222,11 @@ static void on_deadline(struct fsm *f, enum fsm_link link, uint64_t now_ns, stru
 			      "the peer took our connection but sent no OPEN for %llu s",
 			      FSM_OPEN_HOLD_NS / NS_PER_S);
 	else
-		bgp_error_set(&out->error, BGP_ERR_HOLD_TIMER, 0,
-			      "nothing heard from the peer for %llu s: look for a dead link, packet "
-			      "loss or a stopped peer",
-			      c->hold_time_s ? c->hold_time_s : FSM_OPEN_HOLD_NS / NS_PER_S);
+		bgp_error_set(
+			&out->error, BGP_ERR_HOLD_TIMER, 0,
+			"nothing heard from the peer for %llu s: look for a dead link, packet "
+			"loss or a stopped peer",
+			c->hold_time_s ? c->hold_time_s : FSM_OPEN_HOLD_NS / NS_PER_S);
 	notify(f, link, false, now_ns, out);
 }
 

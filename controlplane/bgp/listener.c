@@ -184,8 +184,8 @@ static void dispatch(struct bgp_speaker *sp, int fd, const struct sockaddr_stora
 		return;
 	}
 	p = speaker_find(sp, &remote);
-	if (!p || (p->config.local_address.family &&
-		   !addr_equal(&p->config.local_address, &local))) {
+	if (!p ||
+	    (p->config.local_address.family && !addr_equal(&p->config.local_address, &local))) {
 		close(fd);
 		return;
 	}

@@ -50,7 +50,7 @@ static unsigned fitness(const struct addr *a, unsigned len)
 
 	if (a->family == 4)
 		return in(a, "127.0.0.0/8") || in(a, "169.254.0.0/16") || in(a, "224.0.0.0/3") ? 0
-		       : host								       ? 1
+		       : host                                                                  ? 1
 											       : 3;
 	if (in(a, "fe80::/10") || in(a, "ff00::/8") || in(a, "::/96"))
 		return 0;
@@ -100,9 +100,10 @@ int bgp_next_hop(const struct addr *local, uint8_t family, struct addr *ret_addr
 	}
 	if (best)
 		return 0;
-	return err_set(err, -ENOENT,
-		       "interface %s, which has the session's own address %s, has no global IPv%u "
-		       "address to be the next hop: give it one, or set this neighbour's IPv%u next "
-		       "hop",
-		       name, text, family, family);
+	return err_set(
+		err, -ENOENT,
+		"interface %s, which has the session's own address %s, has no global IPv%u "
+		"address to be the next hop: give it one, or set this neighbour's IPv%u next "
+		"hop",
+		name, text, family, family);
 }

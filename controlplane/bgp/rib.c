@@ -186,7 +186,7 @@ struct walk {
 	const struct rib *rib;
 	size_t i, j;
 	const struct rib_entry *want; /* NULL: not (or no longer) to be sent. */
-	struct rib_sent *have;	      /* NULL: the peer doesn't know it. */
+	struct rib_sent *have;        /* NULL: the peer doesn't know it. */
 };
 
 static bool sendable(const struct rib_out *out, const struct prefix *p)
@@ -314,8 +314,8 @@ static bool build_announce(struct rib_out *out, const struct rib *rib,
 		if (w.have)
 			w.have->attrs_id = attrs->id;
 		else
-			out->fresh[n++] = (struct rib_sent){.prefix = w.want->prefix,
-							    .attrs_id = attrs->id};
+			out->fresh[n++] =
+				(struct rib_sent){.prefix = w.want->prefix, .attrs_id = attrs->id};
 	}
 	merge_fresh(out, n);
 	return attrs != NULL;

@@ -40,7 +40,7 @@ struct rib {
 struct rib_sent {
 	struct prefix prefix;
 	uint64_t attrs_id; /* 0: to be sent again. */
-	bool drop;	   /* Being withdrawn by the message under construction. */
+	bool drop;         /* Being withdrawn by the message under construction. */
 };
 
 /* Whether and how a family goes to a peer. */

@@ -102,12 +102,14 @@ void bgp_sock_explain(const struct bgp_neighbor *nb, int error, struct err *err)
 		advice = ": there is no route to it: check the interface and its addresses";
 		break;
 	case EADDRNOTAVAIL:
-		err_set(err, 0, "cannot connect to %s from %s: this node has no such address: "
-				"correct the neighbour's local address",
+		err_set(err, 0,
+			"cannot connect to %s from %s: this node has no such address: "
+			"correct the neighbour's local address",
 			host, addr_format(&nb->local_address, local));
 		return;
 	case ECONNRESET:
-		advice = ": the peer hung up: see whether it has this node's address as a neighbour";
+		advice =
+			": the peer hung up: see whether it has this node's address as a neighbour";
 		break;
 	default:
 		break;
@@ -170,13 +172,15 @@ int bgp_sock_listen(const struct addr *addr, uint16_t port, int *ret_fd, struct 
 		return ret;
 	if (bind(fd, (struct sockaddr *)&ss, len) || listen(fd, 64)) {
 		const char *advice = errno == EADDRINUSE ? ": another BGP daemon runs here; stop it"
-				     : errno == EACCES	 ? ": ports below 1024 need CAP_NET_BIND_SERVICE"
-							 : "";
+				     : errno == EACCES
+					     ? ": ports below 1024 need CAP_NET_BIND_SERVICE"
+					     : "";
 		char text[ADDR_STRLEN];
 
 		ret = -errno;
-		return err_set(err, ret, "cannot listen on %s: %s%s; sessions are only opened from "
-					 "this side",
+		return err_set(err, ret,
+			       "cannot listen on %s: %s%s; sessions are only opened from "
+			       "this side",
 			       addr_port_format(addr, port, text), strerror(-ret), advice);
 	}
 	*ret_fd = fd;

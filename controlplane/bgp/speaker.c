@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
-/* The announce-only BGP speaker: configuration, what is offered, and the end. bgp.h is the contract,
- * speaker.h the map of the inside. RFCs: 4271 (BGP-4), 4760 (IPv6), 5492 (capabilities), 6793
- * (four-octet AS), 2918 (route refresh), 2385 (TCP MD5), 5082 (GTSM), 6286, 6608, 7606, 8203/9003
- * (shutdown message), 9072 and 9687. */
+/* The announce-only BGP speaker: configuration, what is offered, and the end. bgp.h is the
+ * contract, speaker.h the map of the inside. RFCs: 4271 (BGP-4), 4760 (IPv6), 5492 (capabilities),
+ * 6793 (four-octet AS), 2918 (route refresh), 2385 (TCP MD5), 5082 (GTSM), 6286, 6608, 7606,
+ * 8203/9003 (shutdown message), 9072 and 9687. */
 
 #include "controlplane/bgp/speaker.h"
 
@@ -333,8 +333,7 @@ static void stop_changed(struct bgp_speaker *sp, const struct bgp_config *cfg, b
 			const struct bgp_neighbor *nb = &cfg->neighbors[j];
 
 			found = addr_equal(&nb->address, &p->config.address);
-			if (found &&
-			    (reset_all || neighbor_change(&p->config, nb) == CHANGE_RESET))
+			if (found && (reset_all || neighbor_change(&p->config, nb) == CHANGE_RESET))
 				peer_stop(p, BGP_CEASE_CONFIG_CHANGE, NULL);
 		}
 		if (!found)

@@ -22,13 +22,13 @@
  *            lingers with the speaker until the peer has read it
  * Every libuv handle is counted in speaker.handles, so that the speaker's memory outlives them. */
 
-#define CONN_RX_BYTES	  (2 * BGP_MESSAGE_MAX)
-#define CONN_TX_BYTES	  65536
-#define CONN_TX_RESERVE	  (2 * BGP_MESSAGE_MAX) /* Of it, not for UPDATEs. */
-#define CONN_READS_PER_TURN 16			/* Then the other peers have their turn. */
-#define CONN_LINGER_NS	  NS_PER_S
-#define LISTEN_RETRY_NS	  (10 * NS_PER_S)
-#define LINGERING_MAX	  64
+#define CONN_RX_BYTES       (2 * BGP_MESSAGE_MAX)
+#define CONN_TX_BYTES       65536
+#define CONN_TX_RESERVE     (2 * BGP_MESSAGE_MAX) /* Of it, not for UPDATEs. */
+#define CONN_READS_PER_TURN 16                    /* Then the other peers have their turn. */
+#define CONN_LINGER_NS      NS_PER_S
+#define LISTEN_RETRY_NS     (10 * NS_PER_S)
+#define LINGERING_MAX       64
 
 struct peer;
 

@@ -12,11 +12,11 @@
 /* BGP messages to and from bytes: pure functions, no I/O, no allocation. Decoders never read past
  * the length they are given. */
 
-#define BGP_HEADER_LEN	    19	 /* RFC 4271 4.1 */
-#define BGP_MESSAGE_MAX	    4096 /* RFC 4271 4.1; we don't offer RFC 8654. */
+#define BGP_HEADER_LEN      19   /* RFC 4271 4.1 */
+#define BGP_MESSAGE_MAX     4096 /* RFC 4271 4.1; we don't offer RFC 8654. */
 #define BGP_NOTIFY_DATA_MAX (BGP_MESSAGE_MAX - BGP_HEADER_LEN - 2)
-#define BGP_AS_TRANS	    23456 /* RFC 6793 9 */
-#define BGP_VERSION	    4
+#define BGP_AS_TRANS        23456 /* RFC 6793 9 */
+#define BGP_VERSION         4
 
 enum bgp_msg_type {
 	BGP_MSG_OPEN = 1,
@@ -99,7 +99,7 @@ struct bgp_open {
 struct bgp_update_summary {
 	uint32_t n_announced;
 	uint32_t n_withdrawn;
-	bool tolerated;	  /* Malformed, but by RFC 7606 no reason to end the session; */
+	bool tolerated;   /* Malformed, but by RFC 7606 no reason to end the session; */
 	char detail[128]; /* how. */
 };
 
@@ -141,9 +141,9 @@ void bgp_error_set_shutdown(struct bgp_error *e, uint8_t subcode, const char *me
 /* How a path looks to one peer. */
 struct bgp_path {
 	bool ibgp;
-	bool as4;	       /* Four-octet AS was negotiated. */
-	uint32_t asn;	       /* Ours. */
-	struct addr next_hop;  /* Of the family of the prefixes. */
+	bool as4;             /* Four-octet AS was negotiated. */
+	uint32_t asn;         /* Ours. */
+	struct addr next_hop; /* Of the family of the prefixes. */
 	struct bgp_attrs attrs;
 };
 
