@@ -33,6 +33,7 @@ struct health_target;
 /* Limits that health_target_add() and health_target_set() hold. */
 #define HEALTH_INTERVAL_MIN_MS 10u
 #define HEALTH_INTERVAL_MAX_MS 3600000u
+#define HEALTH_TIMEOUT_MAX_MS  60000u
 #define HEALTH_COUNT_MAX       1000u
 #define HEALTH_PATH_MAX        1024u
 #define HEALTH_HOST_MAX        253u
