@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Replays random frames through one engine and compares every verdict and every byte that leaves
+with what oracle.py works out from the documentation.
+
+    check.py REPLAY ENGINE [PACKETS] [SEED]
+
+Exit status: 0 all is as it must be, 1 not, 77 the engine can't run here.
+"""
+import collections
+import copy
+import ipaddress
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import yaml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import corpus  # noqa: E402
+import oracle  # noqa: E402
+import pcap  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def replay(program, engine, folder, config, packets, down=(), magic=pcap.NANO, order="<"):
+    """Verdicts, magic and packets of the output."""
+    paths = {name: os.path.join(folder, name)
+             for name in ("config.yaml", "in.pcap", "out.pcap", "out.jsonl")}
+    with open(paths["config.yaml"], "w", encoding="utf-8") as f:
+        yaml.safe_dump(config, f)
+    pcap.write(paths["in.pcap"], packets, magic, order)
+    command = [program, "--engine", engine, "--config", paths["config.yaml"], "--in",
+               paths["in.pcap"], "--out", paths["out.pcap"], "--verdicts", paths["out.jsonl"]]
+    for address in down:
+        command += ["--down", address]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}"
+    with open(paths["out.jsonl"], encoding="utf-8") as f:
+        verdicts = [json.loads(line) for line in f]
+    return (verdicts,) + pcap.read(paths["out.pcap"])
+
+
+class Judge:
+    def __init__(self, config, down):
+        self.oracle = oracle.Oracle(config, down)
+        self.real_of_flow, self.entropy_of_flow = {}, {}
+        self.seen = collections.Counter()
+        self.shares = collections.defaultdict(collections.Counter)
+
+    def packet(self, index, frame, verdict, left):
+        """left: iterator over the output. Raises AssertionError."""
+        expected = self.oracle.decide(frame)
+        if expected.reals and verdict["real"]:
+            self.oracle.decide_for(expected, ipaddress.ip_address(verdict["real"]))
+        self.seen[expected.reason] += 1
+        assert list(verdict) == ["index", "verdict", "reason", "vip", "real"], verdict
+        assert verdict["index"] == index, f"index {verdict['index']}"
+        for key in ("verdict", "reason", "vip"):
+            assert verdict[key] == getattr(expected, key), \
+                f"{key} is {verdict[key]!r}, expected {getattr(expected, key)!r}"
+        if not expected.reals:
+            assert verdict["real"] is None, f"real {verdict['real']} where there is none"
+            return
+        real = ipaddress.ip_address(verdict["real"])
+        assert real in expected.reals, f"real {real} may not be chosen"
+        known = self.real_of_flow.setdefault(expected.flow, real)
+        assert known == real, f"this flow went to {known} before, now to {real}"
+        if expected.verdict != "forward":
+            return
+        out = next(left, None)
+        assert out is not None, "the output lacks this packet"
+        assert out[0] == self.times[index], f"timestamp {out[0]}, came at {self.times[index]}"
+        entropy = self.oracle.check_output(frame, out[1], expected, real)
+        known = self.entropy_of_flow.setdefault(expected.flow, entropy)
+        assert known == entropy, f"entropy of this flow was {known}, now {entropy}"
+        self.shares[expected.flow[4]][real] += 1
+
+    def run(self, packets, verdicts, left):
+        self.times = [time for time, _ in packets]
+        left = iter(left)
+        assert len(verdicts) == len(packets), f"{len(verdicts)} verdicts, {len(packets)} packets"
+        for index, ((_, frame), verdict) in enumerate(zip(packets, verdicts)):
+            try:
+                self.packet(index, frame, verdict, left)
+            except AssertionError as e:
+                raise AssertionError(f"packet {index}: {e}\n  frame {frame[:160].hex()} "
+                                     f"({len(frame)} bytes)\n  verdict {verdict}") from e
+        assert next(left, None) is None, "more packets left than were forwarded"
+
+
+def entropy_of_source(entropies):
+    """The part of each entropy that stands in the source address."""
+    return {e[1] if isinstance(e, tuple) else e for e in entropies if e is not None}
+
+
+def scenario(program, engine, folder, config, seed, n, down=(), magic=pcap.NANO, order="<"):
+    frames = corpus.Corpus(config, seed).frames(n)
+    step = 1_000_000_007 if magic == pcap.NANO else 1_000_003
+    packets = [(1_700_000_000 * (10**9 if magic == pcap.NANO else 10**6) + i * step, frame)
+               for i, frame in enumerate(frames)]
+    verdicts, out_magic, left = replay(program, engine, folder, config, packets, down, magic, order)
+    judge = Judge(config, down)
+    judge.run(packets, verdicts, left)
+    assert out_magic == magic, "the precision of timestamps changed"
+    return judge
+
+
+def main():
+    program, engine = sys.argv[1], sys.argv[2]
+    n = int(sys.argv[3]) if len(sys.argv) > 3 else 4000
+    seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    with open(os.path.join(HERE, "edge.yaml"), encoding="utf-8") as f:
+        plain = yaml.safe_load(f)
+    prefixes = copy.deepcopy(plain)
+    prefixes["node"]["tunnel_source"] = {"ipv4": "198.18.0.0/15", "ipv6": "2001:db8:ff::/64"}
+    prefixes["node"]["hash_seed"] = "fedcba9876543210fedcba9876543210"
+    if engine == "xdp" and os.geteuid() != 0:
+        print("SKIP: the xdp engine needs root")
+        return 77
+    with tempfile.TemporaryDirectory() as folder:
+        first = scenario(program, engine, folder, plain, seed, n)
+        second = scenario(program, engine, folder, prefixes, seed + 1, n, magic=pcap.MICRO)
+        scenario(program, engine, folder, plain, seed + 2, n // 4, order=">",
+                 down=["10.0.0.11", "2001:db8:1::12"])
+    assert entropy_of_source(first.entropy_of_flow.values()) == {0}, "an address has no entropy"
+    many = entropy_of_source(second.entropy_of_flow.values())
+    flows = sum(e is not None for e in second.entropy_of_flow.values())
+    assert len(many) > 0.9 * flows, f"{len(many)} sources for {flows} flows"
+    for reason in ("forwarded", "not_ip", "vlan", "multicast", "not_vip", "not_tcp_udp",
+                   "eth_truncated", "ip4_truncated", "ip4_version", "ip4_header_length",
+                   "ip4_total_length", "ip6_truncated", "ip6_version", "ip6_payload_length",
+                   "l4_truncated", "tcp_header_length", "udp_length", "fragment", "no_real",
+                   "too_big"):
+        assert first.seen[reason], f"the corpus has no packet for {reason}"
+    print(f"{engine}: {sum(first.seen.values())} + {sum(second.seen.values())} packets, "
+          f"{len(first.real_of_flow)} flows, as they must be")
+    print(", ".join(f"{reason} {count}" for reason, count in first.seen.most_common()))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except AssertionError as problem:
+        print(f"FAILED: {problem}")
+        sys.exit(1)

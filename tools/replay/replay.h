@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FAIRWAY_REPLAY_REPLAY_H
+#define FAIRWAY_REPLAY_REPLAY_H
+
+/* A configuration's tables in an engine, ready for packets. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controlplane/base/addr.h"
+#include "controlplane/base/err.h"
+#include "controlplane/config/config.h"
+#include "tools/replay/engine.h"
+
+struct replay;
+
+/* What is said about a packet. Strings live as long as the replay. */
+struct replay_verdict {
+	enum lb_verdict verdict;
+	enum lb_reason reason;
+	const char *vip;  /* NULL: the packet concerns none */
+	struct addr real; /* family 0: none was chosen */
+	/* The frame that leaves, for forward and reply; valid until the next packet. */
+	struct replay_frame frame;
+};
+
+/* The engines' names, from 0 on; NULL behind the last. */
+const char *replay_engine_name(size_t i);
+
+/* Start an engine by name and publish the configuration to it. -EINVAL when there is no such
+ * engine, or for what setup_tables() refuses; -EPERM when the engine needs more privileges. */
+int replay_open(const char *engine, const struct config *config, const struct addr *down,
+		size_t n_down, struct replay **ret_replay, struct err *err)
+	__attribute__((warn_unused_result));
+void replay_free(struct replay *r);
+
+int replay_process(struct replay *r, const struct replay_frame *frame,
+		   struct replay_verdict *ret_verdict, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Frames that the engine has no way to run, shorter or longer than it takes, are decided by the
+ * native core over the engine's own tables: so many so far. */
+uint64_t replay_by_native(const struct replay *r);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/replay/setup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/cleanup.h"
+
+#define REPLAY_IFINDEX 1
+
+static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t gateway_mac[6] = {2, 0, 0, 0, 0, 1};
+
+static bool is_down(const struct addr *address, const struct addr *down, size_t n_down)
+{
+	for (size_t i = 0; i < n_down; i++)
+		if (addr_equal(address, &down[i]))
+			return true;
+	return false;
+}
+
+static bool is_real(const struct config *config, const struct addr *address)
+{
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config_find_real(&config->pools[i], address))
+			return true;
+	return false;
+}
+
+static int check_down(const struct config *config, const struct addr *down, size_t n_down,
+		      struct err *err)
+{
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < n_down; i++)
+		if (!is_real(config, &down[i]))
+			return err_set(err, -EINVAL,
+				       "--down %s: no pool of the configuration has this real",
+				       addr_format(&down[i], text));
+	return 0;
+}
+
+/* Every real of an l2dsr pool has a mac, and in all of them the same one: an address is one host
+ * on the link. */
+static int check_macs(const struct config *config, const struct config_pool *pool, struct err *err)
+{
+	const char *file = config->file ? config->file : "configuration";
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < pool->n_reals; i++) {
+		const struct config_real *real = &pool->reals[i];
+
+		if (!real->mac.set)
+			return err_set(err, -EINVAL,
+				       "%s:%u: real %s of l2dsr pool '%s' has no mac, and replay"
+				       " has no neighbours to ask: add mac: 02:00:00:00:00:0b or"
+				       " what it is",
+				       file, real->mark.line, addr_format(&real->address, text),
+				       pool->name);
+		for (size_t j = 0; j < config->n_pools; j++) {
+			const struct config_pool *other = &config->pools[j];
+			const struct config_real *twin = config_find_real(other, &real->address);
+
+			if (other->encap == CONFIG_ENCAP_L2DSR && twin && twin->mac.set &&
+			    memcmp(twin->mac.bytes, real->mac.bytes, 6) != 0)
+				return err_set(err, -EINVAL,
+					       "%s:%u: real %s has another mac in l2dsr pool '%s'"
+					       " than in '%s': make them the same",
+					       file, real->mark.line,
+					       addr_format(&real->address, text), pool->name,
+					       other->name);
+		}
+	}
+	return 0;
+}
+
+static int set_node(const struct config *config, struct publish *publish, struct err *err)
+{
+	struct publish_node node = {
+		.source4 = config->node.tunnel_source.ipv4,
+		.source6 = config->node.tunnel_source.ipv6,
+	};
+	int ret;
+
+	memcpy(node.hash_seed, config->node.hash_seed, sizeof(node.hash_seed));
+	ret = publish_node_set(publish, &node, err);
+	if (ret < 0)
+		return ret;
+	return publish_iface_set(publish, REPLAY_IFINDEX, own_mac, 0, true, err);
+}
+
+static enum lb_encap encap_of(const struct config_pool *pool)
+{
+	switch (pool->encap) {
+	case CONFIG_ENCAP_L2DSR:
+		return LB_ENCAP_L2DSR;
+	case CONFIG_ENCAP_IPIP:
+		break;
+	}
+	return LB_ENCAP_IPIP;
+}
+
+static int set_pool(const struct config_pool *pool, const struct addr *down, size_t n_down,
+		    struct publish *publish, struct err *err)
+{
+	AUTO_FREE struct publish_member *members = calloc(pool->n_reals + 1, sizeof(*members));
+	size_t n = 0;
+
+	if (!members)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < pool->n_reals; i++) {
+		const struct addr *address = &pool->reals[i].address;
+		int ret;
+
+		if (is_down(address, down, n_down))
+			continue;
+		ret = publish_nexthop_set(publish, address, REPLAY_IFINDEX, gateway_mac, err);
+		if (ret < 0)
+			return ret;
+		members[n++] = (struct publish_member){*address, pool->reals[i].weight};
+	}
+	return publish_pool_set(publish, pool->name, encap_of(pool), pool->table_size, members, n,
+				err);
+}
+
+static int set_vip(const struct config_vip *vip, struct publish *publish, struct err *err)
+{
+	for (size_t i = 0; i < vip->n_services; i++) {
+		const struct config_service *service = &vip->services[i];
+		int ret = publish_service_set(publish, vip->name, &vip->address,
+					      (uint8_t)service->protocol, service->port,
+					      service->pool, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static const struct config_mac *mac_of(const struct config *config, const struct addr *address)
+{
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct config_real *real = config_find_real(&config->pools[i], address);
+
+		if (real && config->pools[i].encap == CONFIG_ENCAP_L2DSR)
+			return &real->mac;
+	}
+	return NULL;
+}
+
+/* The writer knows one next hop for an address, as a link has; replay wants two, when a real is in
+ * pools of both kinds. So the l2dsr reals get theirs here, straight into the records. */
+static void set_l2dsr_macs(const struct config *config, const struct lb_tables *tables,
+			   const struct publish *publish)
+{
+	for (uint32_t i = 1; i < tables->dims.reals; i++) {
+		struct lb_real *real = &tables->reals[i];
+		const struct config_mac *mac;
+		struct addr address;
+
+		if (real->encap != LB_ENCAP_L2DSR)
+			continue;
+		publish_real_addr(publish, i, &address);
+		mac = mac_of(config, &address);
+		if (mac)
+			memcpy(&real->nexthop, mac->bytes, sizeof(mac->bytes));
+	}
+}
+
+int setup_tables(const struct config *config, const struct addr *down, size_t n_down,
+		 const struct publish_engine *engine, struct publish *publish, struct err *err)
+{
+	int ret = check_down(config, down, n_down, err);
+
+	for (size_t i = 0; i < config->n_pools && ret == 0; i++)
+		if (config->pools[i].encap == CONFIG_ENCAP_L2DSR)
+			ret = check_macs(config, &config->pools[i], err);
+	if (ret == 0)
+		ret = set_node(config, publish, err);
+	for (size_t i = 0; i < config->n_pools && ret == 0; i++)
+		ret = set_pool(&config->pools[i], down, n_down, publish, err);
+	for (size_t i = 0; i < config->n_vips && ret == 0; i++)
+		ret = set_vip(&config->vips[i], publish, err);
+	if (ret == 0)
+		set_l2dsr_macs(config, engine->tables(engine->arg), publish);
+	return ret;
+}
