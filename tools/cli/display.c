@@ -178,7 +178,8 @@ static int each_row(const json_t *from, const char *path, row_fn *fn, void *arg)
 		return 0;
 	if (*path == '\0')
 		return fn(arg, from);
-	return each_row(step(from, &path), path, fn, arg);
+	from = step(from, &path);
+	return each_row(from, path, fn, arg);
 }
 
 /* ---- blocks ---- */
