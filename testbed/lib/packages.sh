@@ -63,7 +63,7 @@ apt_quiet() {
 	log=$(mktemp)
 	DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 NEEDRESTART_SUSPEND=1 \
 		apt-get -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
-		--no-remove "$@" </dev/null 2>&1 | tee "$log" | apt_progress || rc=$?
+		--no-remove "$@" </dev/null 2>&1 9>&- | tee "$log" | apt_progress || rc=$?
 	[ "$rc" = 0 ] || cat "$log" >&2
 	rm -f "$log"
 	return "$rc"
@@ -101,6 +101,7 @@ packages_install() (
 	mapfile -t listed < <(packages_listed "$file" "$@")
 	[ ${#listed[@]} -gt 0 ] || die "$file lists no package for: $*"
 	[ "$(id -u)" != 0 ] || {
+		mkdir -p /run/lock
 		exec 9>/run/lock/fairway-testbed-packages
 		flock 9
 		policy_restore
@@ -114,8 +115,8 @@ packages_install() (
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	policy_deny
-	apt_quiet update ||
-		die "apt-get update failed (see above): is there a network and a Debian mirror?"
+	apt_quiet update || say 'apt-get update had trouble (above); trying with what is known'
 	apt_quiet install -y --no-install-recommends "${names[@]}" ||
-		die "apt-get install failed (see above) for: ${names[*]}"
+		die "apt-get install failed (above): is there a network, a Debian 12 mirror in" \
+			"/etc/apt/sources.list, and room on the disk? Wanted: ${names[*]}"
 )
