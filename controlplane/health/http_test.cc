@@ -190,15 +190,6 @@ TEST_F(HttpNginx, WrongProtocolEitherWayIsAFailure)
 	EXPECT_EQ(first_result(c).substr(0, 8), "HTTP 400");
 }
 
-TEST_F(HttpNginx, ProxyOfTheEnvironmentIsIgnored)
-{
-	setenv("http_proxy", "http://127.0.0.1:9", 1);
-	setenv("all_proxy", "http://127.0.0.1:9", 1);
-	EXPECT_EQ(ask("/"), "HTTP 200");
-	unsetenv("http_proxy");
-	unsetenv("all_proxy");
-}
-
 TEST_F(HttpNginx, StoppedServerGoesDownAndItsRestartIsSeen)
 {
 	struct health_target *t = add(config(HEALTH_HTTP, "127.0.0.1", 8080));
@@ -268,8 +259,10 @@ class HttpScripted : public HealthTest
 	}
 };
 
-TEST_F(HttpScripted, RequestIsPlainAndAsksToClose)
+TEST_F(HttpScripted, RequestIsPlainAndAsksToCloseWhateverProxyTheEnvironmentNames)
 {
+	setenv("http_proxy", "http://127.0.0.1:9", 1);
+	setenv("all_proxy", "http://127.0.0.1:9", 1);
 	struct health_target_config c = config(HEALTH_HTTP, "127.0.0.1", 7001);
 
 	server->script = {{ScriptedServer::status(200)}};
@@ -280,6 +273,8 @@ TEST_F(HttpScripted, RequestIsPlainAndAsksToClose)
 					"User-Agent: fairway-health/" FAIRWAY_VERSION "\r\n"
 					"Accept: */*\r\n"
 					"Connection: close\r\n\r\n");
+	unsetenv("http_proxy");
+	unsetenv("all_proxy");
 }
 
 TEST_F(HttpScripted, ClosingWithoutAnAnswerIsAFailure)
