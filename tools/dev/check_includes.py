@@ -48,7 +48,7 @@ RULES = {
     "tools/cli": [BASE, "controlplane/config/"],
     "tools/replay": [BASE, "controlplane/config/", "controlplane/maglev/",
                      "controlplane/publish/", "dataplane/"],
-    "tools/real": [BASE, "bpf/decap.skel.h"],
+    "tools/real": [BASE, "bpf/decap.skel.h", "bpf/decap_tables.h"],
     # The testbed knows binaries only.
     "testbed": [],
 }
