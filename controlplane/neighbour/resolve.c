@@ -32,14 +32,13 @@ static bool nexthop_equal(const struct neighbour_nexthop *a, const struct neighb
 /* Can the interface carry a frame? If not, the words. */
 static bool check_link(const struct neighbour_link *link, struct neighbour_nexthop *n)
 {
-	if (!link->admin_up)
+	if (!link->ethernet)
+		say(n, "interface %s is not Ethernet: reach real servers through one that is",
+		    link->name);
+	else if (!link->admin_up)
 		say(n, "interface %s is down: ip link set %s up", link->name, link->name);
 	else if (!link->up)
 		say(n, "interface %s has no carrier: look at its cable or its peer", link->name);
-	else if (!link->ethernet)
-		say(n,
-		    "interface %s is not Ethernet: real servers must be reached through one that is",
-		    link->name);
 	else
 		return true;
 	return false;
