@@ -150,8 +150,7 @@ static void check_scalar(const struct field *f, const void *object, const char *
 	value_format(f, field_at(f, object), text);
 	if (!*text && f->required)
 		report_error(errs, NULL, "", "%s%shas no %s", who, *who ? " " : "", f->key);
-	else if (*text && value_parse(f, text, false, parsed, &problem) &&
-		 value_parse(f, text, true, parsed, &problem))
+	else if (*text && value_parse(f, text, value_is_text(f), parsed, &problem))
 		report_error(errs, NULL, problem.hint, "%s%s%s", who, *who ? ": " : "",
 			     problem.text);
 }
@@ -205,10 +204,14 @@ static void gather_facts(const struct config *cfg, struct pool_facts *facts)
 
 		/* Backwards, so that the first of each family stays. */
 		for (size_t j = pool->n_reals; j-- > 0;) {
-			if (pool->reals[j].address.family == 4)
-				facts[i].first_ipv4 = &pool->reals[j];
-			else if (pool->reals[j].address.family == 6)
-				facts[i].first_ipv6 = &pool->reals[j];
+			const struct config_real *real = &pool->reals[j];
+
+			if (check_unfit(&real->address))
+				continue;
+			if (real->address.family == 4)
+				facts[i].first_ipv4 = real;
+			else if (real->address.family == 6)
+				facts[i].first_ipv6 = real;
 		}
 	}
 }

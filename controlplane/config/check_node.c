@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "controlplane/config/check.h"
 
+#include "controlplane/config/schema.h"
+
 #include <string.h>
 
 /* The node itself and its neighbours. */
@@ -71,11 +73,13 @@ static void tell_neighbor(const struct check *c, const void *owner, const void *
 
 static void check_hold_time(const struct check *c, const struct config_neighbor *n)
 {
+	char text[VALUE_STRLEN];
+
 	if (n->hold_time_ms % 1000 == 0 && n->hold_time_ms != 1000 && n->hold_time_ms != 2000)
 		return;
 	report_error(c->errs, check_mark(c, &n->hold_time_ms, &n->mark),
-		     "use 0s for none, or whole seconds from 3s (RFC 4271)",
-		     "hold_time of %u ms can't be", n->hold_time_ms);
+		     "use whole seconds from 3s, or 0s to never time out",
+		     "hold_time %s is impossible in BGP", duration_format(n->hold_time_ms, text));
 }
 
 static void check_next_hop(const struct check *c, const struct addr *a,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "controlplane/config/check.h"
 
+#include "controlplane/config/schema.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,8 +105,8 @@ static void check_families(const struct check *c, const struct config_pool *pool
 		if (pool->encap != CONFIG_ENCAP_IPIP || !first[i] || source[i]->addr.family ||
 		    check_broken(c, source[i]))
 			continue;
-		snprintf(hint, sizeof(hint), "set node: tunnel_source: {%s}",
-			 i ? "ipv6: \"an address of this node\"" : "ipv4: an address of this node");
+		snprintf(hint, sizeof(hint), "add ipv%c, an address of this node, to tunnel_source",
+			 i ? '6' : '4');
 		report_error(c->errs, check_mark(c, &first[i]->address, &first[i]->mark), hint,
 			     "ipip pool '%s' has real %s, but there is no IPv%c tunnel_source",
 			     pool->name, addr_format(&first[i]->address, text), i ? '6' : '4');
@@ -141,13 +143,15 @@ static void check_sizes(const struct check *c, const struct config_pool *pool, b
 static void check_health(const struct check *c, const struct config_pool *pool)
 {
 	const struct config_health *h = &pool->health;
+	char timeout[VALUE_STRLEN], interval[VALUE_STRLEN];
 	bool tcp = h->type == CONFIG_HEALTH_TCP && check_given(c, &h->type);
 
 	if (h->timeout_ms > h->interval_ms && !check_broken(c, &h->interval_ms))
 		report_error(c->errs, check_mark(c, &h->timeout_ms, &h->mark),
 			     "lower timeout or raise interval",
-			     "timeout %u ms of pool '%s' is longer than its interval %u ms",
-			     h->timeout_ms, pool->name, h->interval_ms);
+			     "timeout %s in pool '%s' is longer than its interval %s",
+			     duration_format(h->timeout_ms, timeout), pool->name,
+			     duration_format(h->interval_ms, interval));
 	if (tcp && h->path[0])
 		report_error(c->errs, check_mark(c, h->path, &h->mark),
 			     "remove it, or use type http",

@@ -113,11 +113,13 @@ static void check_l2dsr(const struct check *c, const struct config_vip *vip,
 			const struct config_service *s, const struct config_pool *pool,
 			const struct pool_facts *facts)
 {
+	bool mixed = facts->first_ipv4 && facts->first_ipv6;
 	const struct config_real *other =
 		vip->address.family == 4 ? facts->first_ipv6 : facts->first_ipv4;
 	char text[ADDR_STRLEN], real[ADDR_STRLEN];
 
-	if (pool->encap != CONFIG_ENCAP_L2DSR || !vip->address.family || !other)
+	/* A mixed pool is an error of its own. */
+	if (pool->encap != CONFIG_ENCAP_L2DSR || !vip->address.family || !other || mixed)
 		return;
 	report_error(c->errs, check_mark(c, s->pool, &s->mark),
 		     "use reals of the vip's family, or encap ipip",

@@ -49,7 +49,7 @@ static bool expect(struct decoder *d, const struct tree_node *node, enum tree_ty
 {
 	static const char *const wanted[] = {
 		"write one value",
-		"begin each item with '- ' on a line of its own, or write [] for none",
+		"begin each item with '- ' on a line of its own, or put [ ] around them",
 		"write 'key: value' lines under it",
 	};
 
@@ -88,6 +88,14 @@ static void decode_item(struct decoder *d, const struct schema *schema,
 	decode_scalar(d, &schema->fields[0], node, object);
 }
 
+static void empty_list(struct decoder *d, const struct field *f, const struct tree_node *node)
+{
+	char hint[256];
+
+	snprintf(hint, sizeof(hint), "name at least one, as in %s", f->example);
+	report_error(d->errs, &node->mark, hint, "%s is empty", f->key);
+}
+
 static void decode_list(struct decoder *d, const struct field *f, const struct tree_node *node,
 			void *object)
 {
@@ -100,7 +108,7 @@ static void decode_list(struct decoder *d, const struct field *f, const struct t
 	remember(d, field_at(f, object), &node->mark, false);
 	if (!node->n_children) {
 		if (f->required)
-			report_error(d->errs, &node->mark, f->example, "%s is empty", f->key);
+			empty_list(d, f, node);
 		return;
 	}
 	*list_items(f, object) = calloc(node->n_children, f->object->size);
@@ -202,7 +210,7 @@ static void decode_object(struct decoder *d, const struct schema *schema,
 
 		if (!f->required || seen[i])
 			continue;
-		snprintf(hint, sizeof(hint), "add '%s'", f->example);
+		snprintf(hint, sizeof(hint), "add %s", f->example);
 		report_error(d->errs, &node->mark, hint, "%s has no %s", schema->noun, f->key);
 	}
 }

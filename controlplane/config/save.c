@@ -31,13 +31,15 @@ static int fail(struct err *err, int r, const char *path, const char *doing)
 static int check_text(const char *path, const char *text, const struct config *cfg, struct err *err)
 {
 	AUTO_FREE struct config_errors *errs = malloc(sizeof(*errs));
-	struct config *again;
+	struct config *again = NULL;
 	bool same;
 	int r;
 
 	if (!errs)
 		return err_set(err, -ENOMEM, "out of memory");
-	r = config_parse(text, strlen(text), path, &again, errs);
+	r = config_validate(cfg, errs);
+	if (!r)
+		r = config_parse(text, strlen(text), path, &again, errs);
 	if (r)
 		return err_set(err, r, "%s: not saved, it would not load again: %s: %s", path,
 			       errs->errors[0].text, errs->errors[0].hint);

@@ -97,8 +97,8 @@ static const struct field node_fields[] = {
 	 .fallback = "native", .choices = choices_xdp_mode},
 	{.key = "tunnel_source", OBJECT(config_node, tunnel_source, schema_tunnel_source)},
 	{.key = "hash_seed", .type = VALUE_SEED, PLACE(config_node, hash_seed), .required = true,
-	 .example = "hash_seed: \"<32 hex digits>\", the same on every node; "
-		    "'openssl rand -hex 16' makes one"},
+	 .example = "hash_seed: \"<32 hex digits>\", the same on every node "
+		    "('openssl rand -hex 16' makes one)"},
 	{.key = "drain_time", .type = VALUE_DURATION, PLACE(config_node, drain_time_ms),
 	 .fallback = "5s", .min = 0, .max = HOUR},
 };

@@ -100,6 +100,12 @@ static inline bool field_is_scalar(const struct field *f)
 	return f->type != VALUE_OBJECT && f->type != VALUE_LIST;
 }
 
+static inline bool value_is_text(const struct field *f)
+{
+	return f->type == VALUE_NAME || f->type == VALUE_INTERFACE || f->type == VALUE_SECRET ||
+	       f->type == VALUE_URL_PATH || f->type == VALUE_HOST;
+}
+
 /* The row of a key; NULL when there is none. */
 const struct field *schema_field(const struct schema *schema, const char *key);
 

@@ -46,7 +46,7 @@ void suggest_init(struct suggest *s, const char *word)
 	s->word = word;
 	s->best = NULL;
 	/* A third of the letters may be wrong, and one in a short word. */
-	s->best_distance = (unsigned)(strlen(word) + 2) / 3 + 1;
+	s->best_distance = (strlen(word) < 5 ? 1 : (unsigned)(strlen(word) + 1) / 3) + 1;
 }
 
 void suggest_offer(struct suggest *s, const char *candidate)

@@ -123,7 +123,10 @@ static int syntax_error(struct reader *r)
 		report_error(r->errs, &mark, "indent with spaces", "a tab indents this line");
 		return -EINVAL;
 	}
-	if (p->context && p->context_mark.line + 1 != mark.line)
+	/* Not where the text ran out, but where the quote was opened. */
+	if (p->error == YAML_SCANNER_ERROR && p->context && strstr(problem, "end of stream"))
+		mark = mark_of(&p->context_mark);
+	else if (p->context && p->context_mark.line + 1 != mark.line)
 		snprintf(began, sizeof(began), ", in what began on line %zu",
 			 p->context_mark.line + 1);
 	report_error(r->errs, &mark, syntax_hint(problem), "not YAML: %s%s", problem, began);
@@ -256,9 +259,14 @@ int tree_parse(const char *text, size_t len, struct tree_node **ret_root,
 
 	if (!yaml_parser_initialize(&r.parser))
 		return -ENOMEM;
-	/* Told, or it would take a byte order mark for leave to read UTF-16. */
+	/* Some editors put a byte order mark in front; libyaml would count it as a column. */
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+		r.text += 3;
+		r.len -= 3;
+	}
+	/* Told, or it would take another such mark for leave to read UTF-16. */
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, r.len);
 	err = read_events(&r);
 	yaml_parser_delete(&r.parser);
 	if (!err && (!r.root || (r.root->type == TREE_SCALAR && !*r.root->text))) {

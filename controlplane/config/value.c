@@ -38,12 +38,16 @@ static void advise(struct config_error *problem, const char *fmt, ...)
 	va_end(ap);
 }
 
-static int parse_number(const struct field *f, const char *text, bool quoted, void *ret_value,
-			struct config_error *problem);
-static int parse_duration(const struct field *f, const char *text, bool quoted, void *ret_value,
-			  struct config_error *problem);
-static int parse_choice(const struct field *f, const char *text, bool quoted, void *ret_value,
-			struct config_error *problem);
+/* "use a number 1 to 65535" */
+static void advise_type(const struct field *f, const char *article, struct config_error *problem)
+{
+	char type[FIELD_TYPE_STRLEN];
+
+	field_type_text(f, type);
+	for (char *c = type; (c = strchr(c, '`'));)
+		*c = '\'';
+	advise(problem, "use %s%s", article, type);
+}
 
 /* ---- Text ---- */
 
@@ -130,10 +134,10 @@ static int parse_text(const struct field *f, const char *text, bool quoted, void
 static int refuse_number(const struct field *f, const char *text, const char *why,
 			 struct config_error *problem)
 {
-	char show[SHOW_STRLEN], type[FIELD_TYPE_STRLEN];
+	char show[SHOW_STRLEN];
 
 	if (!problem->hint[0])
-		advise(problem, "use a %s", field_type_text(f, type));
+		advise_type(f, "a ", problem);
 	return refuse(problem, "%s '%s' %s", f->key, show_value(text, show), why);
 }
 
@@ -268,30 +272,22 @@ static int parse_duration(const struct field *f, const char *text, bool quoted, 
 static int parse_choice(const struct field *f, const char *text, bool quoted, void *ret_value,
 			struct config_error *problem)
 {
-	char show[SHOW_STRLEN], type[FIELD_TYPE_STRLEN];
-	struct suggest s;
+	const struct choice *c = f->choices;
+	char show[SHOW_STRLEN];
 
 	(void)quoted;
-	suggest_init(&s, text);
-	for (const struct choice *c = f->choices; c->word; c++) {
-		if (strcmp(c->word, text) != 0) {
-			if (!c->refusal)
-				suggest_offer(&s, c->word);
-			continue;
-		}
-		if (c->refusal) {
-			advise(problem, "%s", c->refusal);
-			return refuse(problem, "%s '%s' is not supported in this version", f->key,
-				      text);
-		}
-		*(int *)ret_value = c->value;
-		return 0;
+	while (c->word && strcmp(c->word, text) != 0)
+		c++;
+	if (!c->word) {
+		advise_type(f, "", problem);
+		return refuse(problem, "unknown %s '%s'", f->key, show_value(text, show));
 	}
-	if (s.best)
-		advise(problem, "did you mean '%s'?", s.best);
-	else
-		advise(problem, "use %s", field_type_text(f, type));
-	return refuse(problem, "unknown %s '%s'", f->key, show_value(text, show));
+	if (c->refusal) {
+		advise(problem, "%s", c->refusal);
+		return refuse(problem, "%s '%s' is not supported in this version", f->key, text);
+	}
+	*(int *)ret_value = c->value;
+	return 0;
 }
 
 static int parse_bool(const struct field *f, const char *text, bool quoted, void *ret_value,
@@ -479,8 +475,10 @@ int value_parse(const struct field *f, const char *text, bool quoted, void *ret_
 
 	problem->text[0] = problem->hint[0] = '\0';
 	if (quoted ? !*text : is_null(text)) {
-		advise(problem, "give it one, or %s",
-		       f->required ? "put it in quotes if it is meant" : "remove the key");
+		advise(problem, "%s",
+		       !quoted && *text ? "give it one, with quotes if this word is meant"
+		       : f->required    ? "give it one"
+					: "give it one, or remove the key");
 		return refuse(problem, "%s has no value", f->key);
 	}
 	return parsers[f->type](f, text, quoted, ret_value, problem);
