@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FAIRWAY_VIP_STATE_H
+#define FAIRWAY_VIP_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controlplane/base/addr.h"
+#include "controlplane/config/config.h"
+
+/*
+ * What the tables and BGP hold, or should hold: the same shape for both, so that a plan is the
+ * difference of two states and applying a plan to the one gives the other. Plain memory, sorted by
+ * key, hence independent of the order things arrived in.
+ */
+
+struct vip_member {
+	struct addr addr;
+	uint32_t weight; /* 0: no slots, but still a member (drained) */
+};
+
+struct vip_pool {
+	char name[CONFIG_NAME_MAX + 1];
+	enum config_encap encap;
+	uint32_t table_size;
+	struct vip_member *members; /* sorted by address */
+	size_t n_members;
+};
+
+struct vip_service {
+	struct addr addr;
+	uint8_t protocol;
+	uint16_t port; /* CONFIG_PORT_ANY: every port */
+	char vip[CONFIG_NAME_MAX + 1];
+	char pool[CONFIG_NAME_MAX + 1];
+};
+
+struct vip_route {
+	struct addr addr;
+	bool announced;
+	uint64_t withdrawn_ns; /* when it was withdrawn, for the drain time; 0: not drained for */
+};
+
+/* What is set once for the whole node. */
+struct vip_node {
+	bool set;
+	uint8_t hash_seed[16];
+	struct prefix source4, source6; /* addr.family 0: none */
+};
+
+struct vip_state {
+	struct vip_node node;
+	struct vip_pool *pools; /* sorted by name */
+	size_t n_pools;
+	struct vip_service *services; /* sorted by address, protocol, port */
+	size_t n_services;
+	struct vip_route *routes; /* sorted by address */
+	size_t n_routes;
+};
+
+/* An empty state is all zero. */
+void vip_state_fini(struct vip_state *st);
+
+/* Lookups; NULL when there is none. The result lives until the next change. */
+struct vip_pool *vip_state_find_pool(const struct vip_state *st, const char *name);
+struct vip_service *vip_state_find_service(const struct vip_state *st, const struct addr *addr,
+					   uint8_t protocol, uint16_t port);
+struct vip_route *vip_state_find_route(const struct vip_state *st, const struct addr *addr);
+bool vip_state_announced(const struct vip_state *st, const struct addr *addr);
+
+/* Changes. 0, -ENOMEM, and what keeps a state sound: -ENOENT for a service of a pool that isn't
+ * there or the removal of what isn't there, -EBUSY for the removal of a pool in use. */
+int vip_state_set_pool(struct vip_state *st, const struct vip_pool *pool)
+	__attribute__((warn_unused_result));
+int vip_state_remove_pool(struct vip_state *st, const char *name)
+	__attribute__((warn_unused_result));
+int vip_state_set_service(struct vip_state *st, const struct vip_service *service)
+	__attribute__((warn_unused_result));
+int vip_state_remove_service(struct vip_state *st, const struct addr *addr, uint8_t protocol,
+			     uint16_t port) __attribute__((warn_unused_result));
+int vip_state_announce(struct vip_state *st, const struct addr *addr)
+	__attribute__((warn_unused_result));
+int vip_state_withdraw(struct vip_state *st, const struct addr *addr, uint64_t now_ns)
+	__attribute__((warn_unused_result));
+
+/* Forget withdrawals whose drain time has passed. */
+void vip_state_expire(struct vip_state *st, uint64_t now_ns, uint64_t drain_ns);
+
+/* Equal in what packets and peers can see: withdrawn routes don't count. */
+bool vip_state_equal(const struct vip_state *a, const struct vip_state *b);
+bool vip_pool_equal(const struct vip_pool *a, const struct vip_pool *b);
+bool vip_service_equal(const struct vip_service *a, const struct vip_service *b);
+bool vip_node_equal(const struct vip_node *a, const struct vip_node *b);
+
+/* True when some member has a weight. */
+bool vip_pool_forwards(const struct vip_pool *pool);
+/* Put members into the order states keep. */
+void vip_members_sort(struct vip_member *members, size_t n);
+
+#endif
