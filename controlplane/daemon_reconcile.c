@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From what is to what should be: desired, plan, execution; and the regular look at whether this
+ * node really forwards. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/clock.h"
+#include "controlplane/daemon.h"
+
+#define RETRY_MS 1000
+
+/* A VIP with many services is probed by its first few. */
+#define PROBED_SERVICES 4
+/* Flows tried before a service counts as broken: one real's next hop may be unknown. */
+#define PROBE_FLOWS     32
+
+/* ---- inputs ---- */
+
+static enum vip_health input_health(void *arg, const char *pool, const struct addr *real)
+{
+	const struct real_entry *e = daemon_find_real(arg, pool, real);
+
+	if (!e || !e->target)
+		return VIP_HEALTH_CHECKING;
+	switch (health_target_state(e->target)) {
+	case HEALTH_UP:
+		return VIP_HEALTH_UP;
+	case HEALTH_DOWN:
+		return VIP_HEALTH_DOWN;
+	case HEALTH_UNKNOWN:
+		break;
+	}
+	return VIP_HEALTH_CHECKING;
+}
+
+static bool input_resolved(void *arg, const struct addr *real)
+{
+	const struct way_entry *w = daemon_find_way(arg, real);
+
+	return w && w->resolved;
+}
+
+static const char *input_blocked(void *arg, const struct config_vip *vip)
+{
+	const struct vip_entry *v = daemon_find_vip(arg, vip->name);
+
+	return v && v->probe_error[0] ? v->probe_error : NULL;
+}
+
+void daemon_inputs(struct daemon *d, const struct config *cfg, const struct vip_intent *intent,
+		   struct vip_inputs *ret)
+{
+	*ret = (struct vip_inputs){.cfg = cfg,
+				   .intent = intent,
+				   .health = input_health,
+				   .resolved = input_resolved,
+				   .vip_blocked = input_blocked,
+				   .arg = d,
+				   .node_blocked = d->node_blocked[0] ? d->node_blocked : NULL};
+}
+
+/* ---- probes ---- */
+
+static bool service_can_forward(const struct daemon *d, const struct config_service *s)
+{
+	const struct vip_pool_report *p = vip_desired_pool(&d->desired, s->pool);
+
+	return p && p->condition == VIP_POOL_OK && p->n_up_reached > 0;
+}
+
+static int probe_service(struct daemon *d, const struct config_vip *vip,
+			 const struct config_service *s, struct err *err)
+{
+	struct probe_flow flow = {.protocol = (uint8_t)s->protocol,
+				  .destination = vip->address,
+				  .destination_port = s->port ? s->port : 80};
+	int rc = -EIO;
+
+	/* From the documentation prefixes: no real client has such an address. */
+	if (addr_parse(vip->address.family == 4 ? "192.0.2.255" : "2001:db8::ffff", &flow.source))
+		return err_set(err, -EINVAL, "no source address");
+	for (uint16_t i = 0; i < PROBE_FLOWS && rc < 0; i++) {
+		flow.source_port = (uint16_t)(32768 + i);
+		rc = forwarder_probe(d->forwarder, &flow, err);
+	}
+	return rc;
+}
+
+void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len)
+{
+	size_t probed = 0;
+	struct err err;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < vip->n_services && probed < PROBED_SERVICES; i++) {
+		const struct config_service *s = &vip->services[i];
+
+		if (!service_can_forward(d, s))
+			continue;
+		probed++;
+		if (probe_service(d, vip, s, &err) == 0)
+			continue;
+		snprintf(ret, len, "probe failed: %s/%u: %.300s", config_protocol_name(s->protocol),
+			 s->port, err.text);
+		return;
+	}
+}
+
+static const struct config_vip *vip_of(const struct config *cfg, const struct addr *addr)
+{
+	for (size_t i = 0; i < cfg->n_vips; i++) {
+		if (addr_equal(&cfg->vips[i].address, addr))
+			return &cfg->vips[i];
+	}
+	return NULL;
+}
+
+/* ---- carrying out ---- */
+
+static enum lb_encap encap_of(enum config_encap encap)
+{
+	return encap == CONFIG_ENCAP_L2DSR ? LB_ENCAP_L2DSR : LB_ENCAP_IPIP;
+}
+
+static int run_pool_set(struct daemon *d, const struct vip_pool *pool, struct err *err)
+{
+	struct publish_member *m = calloc(pool->n_members ? pool->n_members : 1, sizeof(*m));
+	int rc;
+
+	if (!m)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < pool->n_members; i++)
+		m[i] = (struct publish_member){.addr = pool->members[i].addr,
+					       .weight = pool->members[i].weight};
+	rc = publish_pool_set(d->publish, pool->name, encap_of(pool->encap), pool->table_size, m,
+			      pool->n_members, err);
+	free(m);
+	return rc;
+}
+
+static int run_node_set(struct daemon *d, const struct vip_node *node, struct err *err)
+{
+	struct publish_node n = {.source4 = node->source4, .source6 = node->source6};
+
+	memcpy(n.hash_seed, node->hash_seed, sizeof(n.hash_seed));
+	return publish_node_set(d->publish, &n, err);
+}
+
+/* Everything this VIP's services need is loaded as desired. */
+static bool loaded_whole(const struct daemon *d, const struct addr *addr)
+{
+	for (size_t i = 0; i < d->desired.state.n_services; i++) {
+		const struct vip_service *want = &d->desired.state.services[i], *have;
+		const struct vip_pool *pool;
+
+		if (!addr_equal(&want->addr, addr))
+			continue;
+		have = vip_state_find_service(&d->loaded, addr, want->protocol, want->port);
+		pool = vip_state_find_pool(&d->loaded, want->pool);
+		if (!have || !vip_service_equal(have, want) || !pool ||
+		    !vip_pool_equal(pool, vip_state_find_pool(&d->desired.state, want->pool)))
+			return false;
+	}
+	return true;
+}
+
+static int run_announce(struct daemon *d, const struct addr *addr, struct err *err)
+{
+	const struct config_vip *vip = vip_of(d->cfg, addr);
+	struct prefix prefix = {.addr = *addr, .len = (uint8_t)addr_bits(addr)};
+	struct vip_entry *v = vip ? daemon_find_vip(d, vip->name) : NULL;
+
+	if (!v)
+		return err_set(err, -ENOENT, "no VIP has this address");
+	if (!loaded_whole(d, addr))
+		return err_set(err, -EAGAIN, "its tables could not be loaded");
+	daemon_probe_vip(d, vip, v->probe_error, sizeof(v->probe_error));
+	if (v->probe_error[0])
+		return err_set(err, -EAGAIN, "%s", v->probe_error);
+	return bgp_announce(d->bgp, &prefix, NULL, err);
+}
+
+static int run_withdraw(struct daemon *d, const struct addr *addr)
+{
+	struct prefix prefix = {.addr = *addr, .len = (uint8_t)addr_bits(addr)};
+
+	bgp_withdraw(d->bgp, &prefix);
+	return 0;
+}
+
+static int run_op(struct daemon *d, const struct vip_op *op, struct err *err)
+{
+	const struct vip_service *s = &op->service;
+
+	switch (op->kind) {
+	case VIP_OP_WITHDRAW:
+		return run_withdraw(d, &op->addr);
+	case VIP_OP_NODE_SET:
+		return run_node_set(d, &op->node, err);
+	case VIP_OP_POOL_SET:
+		return run_pool_set(d, &op->pool, err);
+	case VIP_OP_SERVICE_SET:
+		return publish_service_set(d->publish, s->vip, &s->addr, s->protocol, s->port,
+					   s->pool, err);
+	case VIP_OP_SERVICE_REMOVE:
+		return publish_service_remove(d->publish, &s->addr, s->protocol, s->port, err);
+	case VIP_OP_POOL_REMOVE:
+		return publish_pool_remove(d->publish, op->pool.name, err);
+	case VIP_OP_ANNOUNCE:
+		return run_announce(d, &op->addr, err);
+	}
+	return -EINVAL;
+}
+
+/* Carry out all steps; one that fails doesn't keep the others from being tried. 0, or the first
+ * failure. */
+static int run_plan(struct daemon *d, const struct vip_plan *plan, struct err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < plan->n; i++) {
+		char text[256];
+		struct err e = {.text = ""};
+		int rc = run_op(d, &plan->ops[i], &e);
+
+		if (rc == 0)
+			rc = vip_op_apply(&plan->ops[i], &d->loaded, clock_now_ns());
+		vip_op_format(&plan->ops[i], text, sizeof(text));
+		if (rc == 0) {
+			journal_write(LOG_LEVEL_DEBUG, "plan", NULL, "%s", text);
+			continue;
+		}
+		/* Not yet: its own reason says why, and it is tried again. */
+		if (rc == -EAGAIN && plan->ops[i].kind == VIP_OP_ANNOUNCE)
+			continue;
+		if (first == 0)
+			first = err_set(err, rc, "%s: %s", text,
+					e.text[0] ? e.text : strerror(-rc));
+	}
+	return first;
+}
+
+/* ---- telling ---- */
+
+static void tell_real(struct daemon *d, const struct vip_pool_report *p,
+		      const struct vip_real_report *r, uint64_t now)
+{
+	struct real_entry *e = daemon_find_real(d, p->pool->name, &r->real->address);
+	char name[CONFIG_NAME_MAX + ADDR_STRLEN + 2], buf[ADDR_STRLEN];
+	struct health_snapshot snap = {.last_result = ""};
+
+	if (!e || e->state == r->state)
+		return;
+	e->state = r->state;
+	e->since_ns = now;
+	if (e->target)
+		health_target_snapshot(e->target, &snap);
+	snprintf(name, sizeof(name), "%s %s", p->pool->name, addr_format(&e->addr, buf));
+	journal_write(r->state == VIP_REAL_DOWN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "real", name,
+		      "%s%s%s", vip_real_state_name(r->state), snap.last_result[0] ? ": " : "",
+		      snap.last_result);
+}
+
+static void tell_vip(struct daemon *d, const struct vip_report *report, uint64_t now)
+{
+	struct vip_entry *v = daemon_find_vip(d, report->vip->name);
+	bool announced = vip_state_announced(&d->loaded, &report->vip->address);
+	const char *reason = report->reason;
+
+	if (!v)
+		return;
+	if (report->announce && !announced && v->probe_error[0])
+		reason = v->probe_error;
+	if (v->announced != announced)
+		v->since_ns = now;
+	else if (strcmp(v->reason, reason) == 0)
+		return;
+	v->announced = announced;
+	snprintf(v->reason, sizeof(v->reason), "%s", reason);
+	journal_write(announced ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "vip", v->name, "%s: %s",
+		      announced ? "announced" : "not announced", v->reason);
+}
+
+static void tell(struct daemon *d)
+{
+	uint64_t now = clock_now_ns();
+
+	for (size_t p = 0; p < d->desired.n_pools; p++) {
+		for (size_t r = 0; r < d->desired.pools[p].pool->n_reals; r++)
+			tell_real(d, &d->desired.pools[p], &d->desired.pools[p].reals[r], now);
+	}
+	for (size_t i = 0; i < d->desired.n_vips; i++)
+		tell_vip(d, &d->desired.vips[i], now);
+}
+
+/* ---- grace periods ---- */
+
+static void start_grace(struct daemon *d);
+
+static void grace_run(uv_work_t *work)
+{
+	struct daemon *d = work->data;
+	const struct publish_engine *engine = forwarder_engine(d->forwarder);
+
+	engine->grace(engine->arg);
+}
+
+static void grace_done(uv_work_t *work, int status)
+{
+	struct daemon *d = work->data;
+
+	(void)status;
+	d->grace_running = false;
+	publish_grace_end(d->publish);
+	start_grace(d);
+}
+
+static void start_grace(struct daemon *d)
+{
+	if (d->grace_running || d->stopping || !publish_grace_due(d->publish))
+		return;
+	publish_grace_begin(d->publish);
+	d->grace_work.data = d;
+	if (uv_queue_work(&d->loop, &d->grace_work, grace_run, grace_done) == 0)
+		d->grace_running = true;
+	else
+		publish_grace_end(d->publish);
+}
+
+/* ---- reconcile ---- */
+
+static void reconcile_cb(uv_timer_t *timer)
+{
+	struct daemon *d = timer->data;
+	struct err err;
+
+	if (d->stopping)
+		return;
+	if (daemon_reconcile(d, &err) < 0)
+		return; /* told by reconcile itself, and tried again */
+}
+
+void daemon_dirty(struct daemon *d)
+{
+	if (d->started && !d->stopping)
+		uv_timer_start(&d->reconcile_timer, reconcile_cb, 0, 0);
+}
+
+static void remember_error(struct daemon *d, const char *text)
+{
+	if (strcmp(d->reconcile_error, text) == 0)
+		return;
+	snprintf(d->reconcile_error, sizeof(d->reconcile_error), "%s", text);
+	if (text[0])
+		journal_write(LOG_LEVEL_ERROR, "node", NULL, "%s (tried again every second)", text);
+	else
+		journal_write(LOG_LEVEL_INFO, "node", NULL, "everything is in force again");
+}
+
+static void schedule(struct daemon *d, int rc, uint64_t next_ns)
+{
+	uint64_t now = clock_now_ns(), ms = 0;
+
+	if (rc < 0)
+		ms = RETRY_MS;
+	else if (next_ns)
+		ms = next_ns > now ? (next_ns - now + NS_PER_MS - 1) / NS_PER_MS : 1;
+	if (ms)
+		uv_timer_start(&d->reconcile_timer, reconcile_cb, ms, 0);
+	else
+		uv_timer_stop(&d->reconcile_timer);
+}
+
+int daemon_reconcile(struct daemon *d, struct err *err)
+{
+	uint64_t drain_ns = d->cfg->node.drain_time_ms * NS_PER_MS;
+	struct vip_desired desired;
+	struct vip_inputs in;
+	struct vip_plan plan = {0};
+	struct err e = {.text = ""};
+	int rc;
+
+	daemon_inputs(d, d->cfg, &d->intent, &in);
+	rc = vip_desired_make(&in, &desired);
+	if (rc == 0) {
+		vip_desired_fini(&d->desired);
+		d->desired = desired;
+		vip_state_expire(&d->loaded, clock_now_ns(), drain_ns);
+		rc = vip_plan_make(&d->loaded, &d->desired.state, clock_now_ns(), drain_ns, &plan);
+	}
+	if (rc == 0)
+		rc = run_plan(d, &plan, &e);
+	else
+		err_set(&e, rc, "%s", strerror(-rc));
+	tell(d);
+	remember_error(d, rc < 0 ? e.text : "");
+	schedule(d, rc, plan.next_ns);
+	start_grace(d);
+	vip_plan_fini(&plan);
+	return rc < 0 ? err_set(err, rc, "%s", e.text) : 0;
+}
+
+/* ---- once a second ---- */
+
+/* Keep the program attached where the configuration wants it, and say when it isn't. An interface
+ * that doesn't exist brings no packets: as long as another is attached, that is no reason to
+ * withdraw. */
+static void look_at_interfaces(struct daemon *d, char *ret, size_t len)
+{
+	size_t attached = 0;
+	struct err err;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < d->cfg->node.n_interfaces; i++) {
+		const char *name = d->cfg->node.interfaces[i].name;
+
+		if (forwarder_attached(d->forwarder, name)) {
+			attached++;
+			continue;
+		}
+		if (if_nametoindex(name) == 0)
+			continue;
+		if (forwarder_attach(d->forwarder, name, d->cfg->node.xdp_mode, &err) == 0) {
+			journal_write(LOG_LEVEL_WARN, "node", name,
+				      "the program was no longer attached; attached it again");
+			attached++;
+			continue;
+		}
+		snprintf(ret, len, "the program isn't attached to %s: %.300s", name, err.text);
+	}
+	if (attached == 0 && !ret[0])
+		snprintf(ret, len, "none of the node's interfaces exists");
+}
+
+static bool probe_again(struct daemon *d)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < d->desired.n_vips; i++) {
+		const struct vip_report *report = &d->desired.vips[i];
+		struct vip_entry *v = daemon_find_vip(d, report->vip->name);
+		char now[VIP_REASON_LEN];
+
+		if (!v || (!report->announce && !v->probe_error[0]))
+			continue;
+		daemon_probe_vip(d, report->vip, now, sizeof(now));
+		if (strcmp(now, v->probe_error) == 0)
+			continue;
+		memcpy(v->probe_error, now, sizeof(now));
+		changed = true;
+	}
+	return changed;
+}
+
+void daemon_tick(struct daemon *d)
+{
+	char blocked[VIP_REASON_LEN];
+	bool changed;
+
+	if (!d->started || d->stopping)
+		return;
+	look_at_interfaces(d, blocked, sizeof(blocked));
+	changed = strcmp(blocked, d->node_blocked) != 0;
+	memcpy(d->node_blocked, blocked, sizeof(blocked));
+	changed |= probe_again(d);
+	if (changed)
+		daemon_dirty(d);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Everything that must be so for traffic to flow, looked at one by one. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controlplane/methods.h"
+
+enum outcome { OUTCOME_OK, OUTCOME_WARN, OUTCOME_FAIL, OUTCOME_SKIPPED };
+
+struct examination {
+	struct daemon *d;
+	json_t *checks;
+	bool failed;
+};
+
+static void note(struct examination *x, const char *name, enum outcome outcome, const char *hint,
+		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void note(struct examination *x, const char *name, enum outcome outcome, const char *hint,
+		 const char *fmt, ...)
+{
+	static const char *const words[] = {"ok", "warn", "fail", "skipped"};
+	char text[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (outcome == OUTCOME_FAIL)
+		x->failed = true;
+	json_array_append_new(x->checks,
+			      json_pack("{s:s, s:s, s:s, s:o}", "name", name, "result",
+					words[outcome], "text", text, "hint", doc_text(hint)));
+}
+
+static void look_at_program(struct examination *x)
+{
+	const struct config_node *node = &x->d->cfg->node;
+
+	for (size_t i = 0; i < node->n_interfaces; i++) {
+		const char *name = node->interfaces[i].name;
+		struct neighbour_link link;
+		char hint[128];
+
+		snprintf(hint, sizeof(hint), "ip link set %s up", name);
+		if (neighbour_link_get(x->d->neighbour, name, &link) < 0) {
+			note(x, "interface", OUTCOME_FAIL, "`ip link` lists those there are",
+			     "interface %s doesn't exist", name);
+			continue;
+		}
+		note(x, "interface", link.up ? OUTCOME_OK : OUTCOME_FAIL, link.up ? NULL : hint,
+		     "interface %s is %s, MTU %u", name, link.up ? "up" : "down", link.mtu);
+		if (forwarder_attached(x->d->forwarder, name))
+			note(x, "program_attached", OUTCOME_OK, NULL, "program %u on %s",
+			     forwarder_program_id(x->d->forwarder), name);
+		else
+			note(x, "program_attached", OUTCOME_FAIL,
+			     "the journal says why: fairway journal",
+			     "the program isn't attached to %s", name);
+	}
+}
+
+static void look_at_tables(struct examination *x)
+{
+	struct publish_usage u;
+
+	if (x->d->reconcile_error[0])
+		note(x, "tables_loaded", OUTCOME_FAIL, NULL, "%s", x->d->reconcile_error);
+	else
+		note(x, "tables_loaded", OUTCOME_OK, NULL,
+		     "%zu services, %zu pools and %zu routes are in force", x->d->loaded.n_services,
+		     x->d->loaded.n_pools, x->d->loaded.n_routes);
+	publish_usage(x->d->publish, &u);
+	note(x, "table_space", OUTCOME_OK, NULL, "%u of %u reals, %u of %u services used", u.reals,
+	     u.reals_max, u.services, u.services_max);
+}
+
+static void look_at_pools(struct examination *x)
+{
+	for (size_t i = 0; i < x->d->desired.n_pools; i++) {
+		const struct vip_pool_report *p = &x->d->desired.pools[i];
+		enum outcome outcome = p->n_up == p->pool->n_reals ? OUTCOME_OK : OUTCOME_WARN;
+		char hint[128];
+
+		if (p->condition != VIP_POOL_OK)
+			outcome = OUTCOME_FAIL;
+		snprintf(hint, sizeof(hint), "fairway pool show %s", p->pool->name);
+		note(x, "pool", outcome, outcome == OUTCOME_OK ? NULL : hint, "pool %s: %s",
+		     p->pool->name, p->reason);
+	}
+}
+
+static void look_at_ways(struct examination *x)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < x->d->n_ways; i++) {
+		const struct way_entry *w = x->d->ways[i];
+		const struct neighbour_nexthop *nh = neighbour_watch_nexthop(w->watch);
+		char buf[ADDR_STRLEN], hint[ADDR_STRLEN + 32];
+
+		if (w->resolved)
+			continue;
+		missing++;
+		addr_format(&w->addr, buf);
+		snprintf(hint, sizeof(hint), "ip route get %s; ip neigh", buf);
+		note(x, "next_hop", OUTCOME_FAIL, hint, "real %s: %s", buf,
+		     nh->reason[0] ? nh->reason : "not resolved yet");
+	}
+	if (!missing)
+		note(x, "next_hop", OUTCOME_OK, NULL, "next hops of all %zu addresses are resolved",
+		     x->d->n_ways);
+}
+
+static void look_at_vips(struct examination *x)
+{
+	struct daemon *d = x->d;
+
+	for (size_t i = 0; i < d->desired.n_vips; i++) {
+		const struct vip_report *report = &d->desired.vips[i];
+		const struct vip_entry *v = daemon_find_vip(d, report->vip->name);
+		const char *name = report->vip->name;
+		char error[VIP_REASON_LEN];
+
+		daemon_probe_vip(d, report->vip, error, sizeof(error));
+		if (error[0])
+			note(x, "probe", OUTCOME_FAIL, NULL, "VIP %s: %s", name, error);
+		else
+			note(x, "probe", OUTCOME_OK, NULL,
+			     "VIP %s: packets come out of the program right", name);
+		if (vip_state_announced(&d->loaded, &report->vip->address))
+			note(x, "announced", OUTCOME_OK, NULL, "VIP %s is announced", name);
+		else if (report->vip->announce.when == CONFIG_ANNOUNCE_NEVER || !d->cfg->has_bgp)
+			note(x, "announced", OUTCOME_SKIPPED, NULL, "VIP %s: %s", name,
+			     report->reason);
+		else
+			note(x, "announced", d->intent.node_drained ? OUTCOME_WARN : OUTCOME_FAIL,
+			     NULL, "VIP %s is not announced: %s", name,
+			     v && v->reason[0] ? v->reason : report->reason);
+	}
+}
+
+static void look_at_bgp(struct examination *x)
+{
+	struct bgp_peer_snapshot s;
+
+	if (!x->d->cfg->has_bgp) {
+		note(x, "bgp_session", OUTCOME_SKIPPED, NULL, "bgp is not configured");
+		return;
+	}
+	for (size_t i = 0; bgp_peer_snapshot(x->d->bgp, i, &s) == 0; i++) {
+		char buf[ADDR_STRLEN];
+
+		addr_format(&s.address, buf);
+		if (s.state == BGP_STATE_ESTABLISHED)
+			note(x, "bgp_session", OUTCOME_OK, NULL,
+			     "neighbour %s is established, %u prefixes announced", buf,
+			     s.prefixes_announced);
+		else
+			note(x, "bgp_session", OUTCOME_FAIL, "fairway bgp show",
+			     "neighbour %s is %s%s%s", buf, bgp_state_name(s.state),
+			     s.last_error[0] ? ": " : "", s.last_error);
+	}
+}
+
+static void look_at_config(struct examination *x)
+{
+	if (daemon_config_changed_on_disk(x->d))
+		note(x, "config_file", OUTCOME_WARN, "fairway config diff",
+		     "%s isn't what is running", x->d->config_path);
+	else if (x->d->unsaved)
+		note(x, "config_file", OUTCOME_WARN, "fairway config save",
+		     "the running configuration has changes that %s doesn't have",
+		     x->d->config_path);
+	else
+		note(x, "config_file", OUTCOME_OK, NULL, "%s is what is running",
+		     x->d->config_path);
+}
+
+int method_doctor_run(void *arg, json_t *params, struct api_reply *reply)
+{
+	struct examination x = {.d = arg, .checks = json_array()};
+
+	(void)params;
+	look_at_program(&x);
+	look_at_tables(&x);
+	look_at_pools(&x);
+	look_at_ways(&x);
+	look_at_vips(&x);
+	look_at_bgp(&x);
+	look_at_config(&x);
+	reply->result = json_pack("{s:i, s:b, s:o}", "schema_version", API_SCHEMA_VERSION, "ok",
+				  !x.failed, "checks", x.checks);
+	return 0;
+}
