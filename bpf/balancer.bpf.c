@@ -9,10 +9,11 @@
 #include "dataplane/core/memory.h"
 #include "dataplane/core/tables.h"
 
-/* Counters in a row (struct lb_dims), and whether each packet leaves a trace (replay and explain).
- */
+/* Counters in a row, see struct lb_dims. */
 const volatile __u32 lb_counter_stride = 1;
-const volatile __u32 lb_trace_on = 0;
+
+/* The one table that needs no lookup: a data section is an array map of one element too. */
+struct lb_node lb_node SEC(".data.node");
 
 /* A table as a map of its own name. */
 #define TABLE(name, element, entries)                                                              \
@@ -24,13 +25,11 @@ const volatile __u32 lb_trace_on = 0;
 		__type(value, element);                                                            \
 	} name SEC(".maps")
 
-TABLE(lb_node, struct lb_node, 1);
 TABLE(lb_vips, struct lb_vip_entry, 1);
 TABLE(lb_services, struct lb_service, 1);
 TABLE(lb_slots, struct lb_slot_line, 1);
 TABLE(lb_previous, struct lb_slot_line, 1);
 TABLE(lb_reals, struct lb_real, 1);
-TABLE(lb_ifaces, struct lb_iface, LB_IFACES_MAX);
 TABLE(lb_counters, struct lb_counter, 1);
 TABLE(lb_trace, struct lb_trace, 1);
 
@@ -40,9 +39,7 @@ struct lb_target {
 
 static __always_inline const struct lb_node *lb_table_node(const struct lb_target *t)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&lb_node, &zero);
+	return &lb_node;
 }
 
 static __always_inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t,
@@ -66,11 +63,6 @@ static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb
 static __always_inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
 {
 	return bpf_map_lookup_elem(&lb_reals, &index);
-}
-
-static __always_inline const struct lb_iface *lb_table_iface(const struct lb_target *t, __u32 index)
-{
-	return bpf_map_lookup_elem(&lb_ifaces, &index);
 }
 
 static __always_inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
@@ -131,8 +123,7 @@ static __always_inline void trace(enum lb_reason reason, const struct lb_decisio
 	out->slot = d->slot;
 }
 
-SEC("xdp")
-int balancer(struct xdp_md *ctx)
+static __always_inline int balance(struct xdp_md *ctx, int traced)
 {
 	const struct lb_target t = {.ctx = ctx};
 	struct lb_decision d = {};
@@ -144,9 +135,22 @@ int balancer(struct xdp_md *ctx)
 		if (LB_UNLIKELY(reason != LB_REASON_forwarded))
 			lb_count(&t, reason, d.ip_length);
 	}
-	if (lb_trace_on)
+	if (traced)
 		trace(reason, &d);
 	return action;
+}
+
+SEC("xdp")
+int balancer(struct xdp_md *ctx)
+{
+	return balance(ctx, 0);
+}
+
+/* The same, and it leaves a trace of each packet: for replay and explain, never attached. */
+SEC("xdp")
+int traced(struct xdp_md *ctx)
+{
+	return balance(ctx, 1);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

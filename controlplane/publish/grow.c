@@ -44,7 +44,6 @@ static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, s
 	memcpy(to->slots, from->slots, from->dims.slot_lines * sizeof(*to->slots));
 	memcpy(to->previous, from->previous, from->dims.slot_lines * sizeof(*to->previous));
 	memcpy(to->reals, from->reals, from->dims.reals * sizeof(*to->reals));
-	memcpy(to->ifaces, from->ifaces, LB_IFACES_MAX * sizeof(*to->ifaces));
 	for (uint32_t i = 1; i < from->dims.reals; i++)
 		to->reals[i].counter = LB_COUNTER_REAL(&to->dims, i);
 	if (publish_index_copy(to, from))

@@ -10,9 +10,7 @@
 struct lb_vip_entry publish_entry(const struct publish_key *key)
 {
 	struct lb_vip_entry e = {
-		.port = htons(key->port),
-		.protocol = key->protocol,
-		.family = key->addr.family,
+		.word = lb_vip_word(htons(key->port), key->protocol, key->addr.family),
 	};
 
 	memcpy(e.addr, key->addr.bytes, sizeof(e.addr));
@@ -22,9 +20,9 @@ struct lb_vip_entry publish_entry(const struct publish_key *key)
 struct publish_key publish_entry_key(const struct lb_vip_entry *entry)
 {
 	struct publish_key key = {
-		.addr.family = entry->family,
-		.port = ntohs(entry->port),
-		.protocol = entry->protocol,
+		.addr.family = (uint8_t)(entry->word >> 24),
+		.port = ntohs((uint16_t)entry->word),
+		.protocol = (uint8_t)(entry->word >> 16),
 	};
 
 	memcpy(key.addr.bytes, entry->addr, sizeof(entry->addr));
@@ -33,19 +31,13 @@ struct publish_key publish_entry_key(const struct lb_vip_entry *entry)
 
 static uint32_t start_of(const struct lb_vip_entry *e)
 {
-	uint32_t word = lb_vip_word(e->port, e->protocol, e->family);
-	struct lb_in6 addr;
-
-	if (e->family == 4)
-		return lb_hash_vip4(e->addr[0], word);
-	memcpy(&addr, e->addr, sizeof(addr));
-	return lb_hash_vip6(&addr, word);
+	return e->word >> 24 == 4 ? lb_hash_vip4(e->addr[0], e->word)
+				  : lb_hash_vip6(e->addr, e->word);
 }
 
 static bool same_key(const struct lb_vip_entry *a, const struct lb_vip_entry *b)
 {
-	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 && a->port == b->port &&
-	       a->protocol == b->protocol && a->family == b->family;
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 && a->word == b->word;
 }
 
 struct lb_vip_entry *publish_index_find(const struct lb_tables *t, const struct publish_key *key)
@@ -68,9 +60,7 @@ struct lb_vip_entry *publish_index_find(const struct lb_tables *t, const struct 
 static void enter(struct lb_vip_entry *e, const struct lb_vip_entry *key, uint32_t service)
 {
 	memcpy(e->addr, key->addr, sizeof(e->addr));
-	e->port = key->port;
-	e->protocol = key->protocol;
-	e->family = key->family;
+	e->word = key->word;
 	__atomic_store_n(&e->service, service, __ATOMIC_RELEASE);
 }
 

@@ -131,7 +131,7 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 static uint32_t iface_place(const struct publish *p, uint32_t ifindex)
 {
 	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
-		if (p->t->ifaces[i].ifindex == ifindex)
+		if (p->t->node->ifaces[i].ifindex == ifindex)
 			return i;
 	return 0;
 }
@@ -142,7 +142,7 @@ int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6],
 	struct lb_iface want = {
 		.ifindex = ifindex,
 		.flags = sole ? LB_IFACE_SOLE : 0,
-		.mtu = mtu > 0xffff ? 0 : (uint16_t)mtu,
+		.mtu = !mtu || mtu > 0xffff ? 0xffff : (uint16_t)mtu,
 	};
 	uint32_t place = iface_place(p, ifindex);
 
@@ -151,11 +151,11 @@ int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6],
 		place = iface_place(p, 0);
 	if (!place)
 		return err_set(err, -ENOSPC, "more than %u interfaces", LB_IFACES_MAX - 1);
-	if (memcmp(&p->t->ifaces[place], &want, sizeof(want)) == 0)
+	if (memcmp(&p->t->node->ifaces[place], &want, sizeof(want)) == 0)
 		return 0;
 	/* An interface's own MAC address and MTU change once in its life, if at all; a frame sent
 	 * meanwhile may carry part of either source address. */
-	p->t->ifaces[place] = want;
+	p->t->node->ifaces[place] = want;
 	p->writes++;
 	return 0;
 }

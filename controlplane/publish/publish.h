@@ -64,7 +64,8 @@ struct publish_node {
 int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* An interface frames can leave by. sole: the engine is attached to this one only. */
+/* An interface frames can leave by. mtu 0: packets of any size. sole: the engine is attached to
+ * this one only. */
 int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
 		      bool sole, struct err *err) __attribute__((warn_unused_result));
 

@@ -59,7 +59,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 }
 
 /* From a service and a flow hash to a real and its next hop. d->ip_length is set. */
-LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t,
+LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t, const struct lb_node *node,
 					     const struct lb_service *service, __u64 hash,
 					     struct lb_decision *d)
 {
@@ -77,19 +77,14 @@ LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t,
 	d->nexthop = LB_READ_ONCE(real->nexthop);
 	if (LB_UNLIKELY(!d->nexthop))
 		return id ? LB_REASON_real_unresolved : LB_REASON_no_real;
-	d->iface = lb_table_iface(t, lb_nexthop_iface(d->nexthop));
-	if (LB_UNLIKELY(!d->iface))
-		return LB_REASON_table_error;
+	d->iface = &node->ifaces[lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX];
 	d->service_record = service;
 	d->real_record = real;
 	d->entropy = lb_hash_entropy(hash);
 	d->grow_bytes = real->encap == LB_ENCAP_L2DSR ? 0
 			: real->family == 4           ? sizeof(struct lb_ip4)
 						      : sizeof(struct lb_ip6);
-	if (d->iface->mtu && d->ip_length + d->grow_bytes > d->iface->mtu)
-		return LB_REASON_too_big;
-	/* The outer header counts its payload in 16 bits. */
-	if (d->ip_length + d->grow_bytes > 0xffff)
+	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->mtu))
 		return LB_REASON_too_big;
 	return LB_REASON_forwarded;
 }
@@ -101,16 +96,13 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const v
 	const struct lb_ip4 *ip = data + sizeof(struct lb_eth);
 	__u32 header, total, frame = (__u32)(end - data) - sizeof(struct lb_eth);
 	const struct lb_service *service;
+	const struct lb_udp *l4;
 	enum lb_reason reason;
-	const void *l4;
-	__u32 ports;
 
 	if ((const void *)(ip + 1) > end)
 		return LB_REASON_ip4_truncated;
 	if ((ip->version_ihl >> 4) != 4)
 		return LB_REASON_ip4_version;
-	if (LB_UNLIKELY(!node))
-		return LB_REASON_table_error;
 	header = (ip->version_ihl & 0xf) * 4;
 	total = LB_HOST16(ip->total_length);
 	if (LB_UNLIKELY(header < sizeof(*ip) || header > total)) {
@@ -128,13 +120,11 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const v
 		goto malformed;
 	}
 	l4 = (const void *)ip + header;
-	if (LB_UNLIKELY(total - header < sizeof(struct lb_udp) ||
-			l4 + sizeof(struct lb_udp) > end)) {
+	if (LB_UNLIKELY(total - header < sizeof(*l4) || (const void *)(l4 + 1) > end)) {
 		reason = LB_REASON_l4_truncated;
 		goto malformed;
 	}
-	d->service =
-		lb_service_find4(t, node, ip->dst, ((const struct lb_udp *)l4)->dst, ip->protocol);
+	d->service = lb_service_find4(t, node, lb_get32(ip->dst), l4->dst, ip->protocol);
 	if (d->service == LB_SERVICE_NONE)
 		return LB_REASON_not_vip;
 	service = lb_table_service(t, d->service);
@@ -143,16 +133,12 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const v
 	reason = lb_check_l4(l4, end, total - header, ip->protocol);
 	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
 		return reason;
-	ports = (__u32)((const struct lb_udp *)l4)->src << 16 | ((const struct lb_udp *)l4)->dst;
-	d->ip_length = (__u16)total;
-	d->inner_id = LB_HOST16(ip->id);
+	d->ip_length = total;
 	d->inner_family = 4;
-	d->inner_df = !!(ip->flags_offset & LB_BE16(LB_IP4_DF));
-	d->tos = ip->tos;
-	return lb_pick_real(t, service, lb_hash_flow4(node, ip->src, ip->dst, ports, ip->protocol),
-			    d);
+	return lb_pick_real(t, node, service,
+			    lb_hash_flow4(node, ip->src, lb_get32(l4), ip->protocol), d);
 malformed:
-	d->service = lb_vip_find4(t, node, ip->dst, lb_vip_word(0, 0, 4));
+	d->service = lb_vip_find4(t, node, lb_get32(ip->dst), lb_vip_word(0, 0, 4));
 	return d->service ? reason : LB_REASON_not_vip;
 }
 
@@ -162,18 +148,14 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const v
 	const struct lb_node *node = lb_table_node(t);
 	const struct lb_ip6 *ip = data + sizeof(struct lb_eth);
 	__u32 payload, frame = (__u32)(end - data) - sizeof(struct lb_eth);
+	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_service *service;
 	enum lb_reason reason;
-	const struct lb_udp *l4 = (const void *)(ip + 1);
-	__u32 first, ports;
 
 	if ((const void *)(ip + 1) > end)
 		return LB_REASON_ip6_truncated;
-	first = LB_HOST32(ip->version_class_label);
-	if ((first >> 28) != 6)
+	if ((*(const __u8 *)ip >> 4) != 6)
 		return LB_REASON_ip6_version;
-	if (LB_UNLIKELY(!node))
-		return LB_REASON_table_error;
 	payload = LB_HOST16(ip->payload_length);
 	if (LB_UNLIKELY(payload + sizeof(*ip) > frame)) {
 		reason = LB_REASON_ip6_payload_length;
@@ -189,7 +171,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const v
 		reason = LB_REASON_l4_truncated;
 		goto malformed;
 	}
-	d->service = lb_service_find6(t, node, &ip->dst, l4->dst, ip->next_header);
+	d->service = lb_service_find6(t, node, ip->dst, l4->dst, ip->next_header);
 	if (d->service == LB_SERVICE_NONE)
 		return LB_REASON_not_vip;
 	service = lb_table_service(t, d->service);
@@ -198,18 +180,12 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const v
 	reason = lb_check_l4(l4, end, payload, ip->next_header);
 	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
 		return reason;
-	if (LB_UNLIKELY(payload + sizeof(*ip) > 0xffff))
-		return LB_REASON_too_big;
-	ports = (__u32)l4->src << 16 | l4->dst;
-	d->ip_length = (__u16)(payload + sizeof(*ip));
-	d->inner_id = 0;
+	d->ip_length = payload + sizeof(*ip);
 	d->inner_family = 6;
-	d->inner_df = 1;
-	d->tos = (__u8)(first >> 20);
-	return lb_pick_real(t, service,
-			    lb_hash_flow6(node, &ip->src, &ip->dst, ports, ip->next_header), d);
+	return lb_pick_real(t, node, service,
+			    lb_hash_flow6(node, ip->src, lb_get32(l4), ip->next_header), d);
 malformed:
-	d->service = lb_vip_find6(t, node, &ip->dst, lb_vip_word(0, 0, 6));
+	d->service = lb_vip_find6(t, node, ip->dst, lb_vip_word(0, 0, 6));
 	return d->service ? reason : LB_REASON_not_vip;
 }
 

@@ -20,33 +20,29 @@ LB_ALWAYS_INLINE __u64 lb_hash_step(__u64 h, __u64 word, __u64 multiplier)
 	return h ^ (h >> 32);
 }
 
-/* ports: the first four bytes of the TCP or UDP header as they stand in memory. */
-LB_ALWAYS_INLINE __u64 lb_hash_flow4(const struct lb_node *node, __be32 src, __be32 dst,
-				     __u32 ports, __u8 protocol)
+/* addresses: source and destination of an IPv4 header, as its last eight bytes stand in memory;
+ * ports: the first four bytes of the TCP or UDP header likewise. */
+LB_ALWAYS_INLINE __u64 lb_hash_flow4(const struct lb_node *node, const void *addresses, __u32 ports,
+				     __u8 protocol)
 {
 	__u64 h = node->hash_key[0];
 
-	h = lb_hash_step(h, ((__u64)src << 32) | ports, node->hash_key[2]);
-	h = lb_hash_step(h, (((__u64)dst << 32) | protocol) ^ node->hash_key[1], node->hash_key[3]);
+	h = lb_hash_step(h, ((__u64)protocol << 32) | ports, node->hash_key[2]);
+	h = lb_hash_step(h, lb_get64(addresses) ^ node->hash_key[1], node->hash_key[3]);
 	return lb_hash_step(h, 0, node->hash_key[2]);
 }
 
-LB_ALWAYS_INLINE __u64 lb_hash_pair(__be32 first, __be32 second)
-{
-	return ((__u64)first << 32) | second;
-}
-
-LB_ALWAYS_INLINE __u64 lb_hash_flow6(const struct lb_node *node, const struct lb_in6 *src,
-				     const struct lb_in6 *dst, __u32 ports, __u8 protocol)
+/* addresses: source and destination of an IPv6 header, 32 bytes. */
+LB_ALWAYS_INLINE __u64 lb_hash_flow6(const struct lb_node *node, const void *addresses, __u32 ports,
+				     __u8 protocol)
 {
 	__u64 h = node->hash_key[0];
 
-	h = lb_hash_step(h, lb_hash_pair(src->word[0], src->word[1]), node->hash_key[2]);
-	h = lb_hash_step(h, lb_hash_pair(src->word[2], src->word[3]), node->hash_key[3]);
-	h = lb_hash_step(h, lb_hash_pair(dst->word[0], dst->word[1]) ^ node->hash_key[1],
-			 node->hash_key[2]);
-	h = lb_hash_step(h, lb_hash_pair(dst->word[2], dst->word[3]), node->hash_key[3]);
 	h = lb_hash_step(h, ((__u64)protocol << 32) | ports, node->hash_key[2]);
+	h = lb_hash_step(h, lb_get64(addresses) ^ node->hash_key[1], node->hash_key[3]);
+	h = lb_hash_step(h, lb_get64(addresses + 8), node->hash_key[2]);
+	h = lb_hash_step(h, lb_get64(addresses + 16), node->hash_key[3]);
+	h = lb_hash_step(h, lb_get64(addresses + 24), node->hash_key[2]);
 	return lb_hash_step(h, 0, node->hash_key[3]);
 }
 
@@ -62,14 +58,10 @@ LB_ALWAYS_INLINE __u32 lb_hash_entropy(__u64 hash)
 	return (__u32)hash;
 }
 
-/* The last word of a VIP key as it stands in struct lb_vip_entry: port, protocol, family. */
+/* struct lb_vip_entry.word. */
 LB_ALWAYS_INLINE __u32 lb_vip_word(__be16 port, __u8 protocol, __u8 family)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return (__u32)port | (__u32)protocol << 16 | (__u32)family << 24;
-#else
-	return (__u32)port << 16 | (__u32)protocol << 8 | family;
-#endif
 }
 
 /* Where a VIP key's probe sequence starts, before masking. */
@@ -80,12 +72,11 @@ LB_ALWAYS_INLINE __u32 lb_hash_vip4(__be32 addr, __u32 word)
 	return (__u32)(h >> 32) ^ (__u32)(h >> 52);
 }
 
-LB_ALWAYS_INLINE __u32 lb_hash_vip6(const struct lb_in6 *addr, __u32 word)
+LB_ALWAYS_INLINE __u32 lb_hash_vip6(const void *addr, __u32 word)
 {
-	__u64 h = lb_hash_step(word, lb_hash_pair(addr->word[0], addr->word[1]),
-			       0x9e3779b97f4a7c15ULL);
+	__u64 h = lb_hash_step(word, lb_get64(addr), 0x9e3779b97f4a7c15ULL);
 
-	h = (h ^ lb_hash_pair(addr->word[2], addr->word[3])) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ lb_get64(addr + 8)) * 0xbf58476d1ce4e5b9ULL;
 	return (__u32)(h >> 32) ^ (__u32)(h >> 52);
 }
 

@@ -11,7 +11,6 @@
  *   static inline const struct lb_service *lb_table_service(const struct lb_target *, __u32 index);
  *   static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *, __u32 line);
  *   static inline const struct lb_real *lb_table_real(const struct lb_target *, __u32 index);
- *   static inline const struct lb_iface *lb_table_iface(const struct lb_target *, __u32 index);
  *   static inline void lb_count(const struct lb_target *, __u32 counter, __u32 bytes);
  */
 
@@ -36,15 +35,14 @@ LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, const struct lb_n
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
-		if (e->addr[0] == addr && lb_vip_word(e->port, e->protocol, e->family) == word &&
-		    service != LB_SERVICE_DELETED)
+		if (e->addr[0] == addr && e->word == word && service != LB_SERVICE_DELETED)
 			return service;
 	}
 	return LB_SERVICE_NONE;
 }
 
 LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_node *node,
-				    const struct lb_in6 *addr, __u32 word)
+				    const void *addr, __u32 word)
 {
 	__u32 at = lb_hash_vip6(addr, word);
 
@@ -57,9 +55,8 @@ LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_n
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
-		if (e->addr[0] == addr->word[0] && e->addr[1] == addr->word[1] &&
-		    e->addr[2] == addr->word[2] && e->addr[3] == addr->word[3] &&
-		    lb_vip_word(e->port, e->protocol, e->family) == word &&
+		if (lb_get64(e->addr) == lb_get64(addr) &&
+		    lb_get64(&e->addr[2]) == lb_get64(addr + 8) && e->word == word &&
 		    service != LB_SERVICE_DELETED)
 			return service;
 	}
@@ -78,7 +75,7 @@ LB_ALWAYS_INLINE __u32 lb_service_find4(const struct lb_target *t, const struct 
 }
 
 LB_ALWAYS_INLINE __u32 lb_service_find6(const struct lb_target *t, const struct lb_node *node,
-					const struct lb_in6 *addr, __be16 port, __u8 protocol)
+					const void *addr, __be16 port, __u8 protocol)
 {
 	__u32 service = lb_vip_find6(t, node, addr, lb_vip_word(port, protocol, 6));
 

@@ -15,7 +15,6 @@ struct lb_tables {
 	struct lb_slot_line *slots;
 	struct lb_slot_line *previous;
 	struct lb_real *reals;
-	struct lb_iface *ifaces;     /* LB_IFACES_MAX of them; index 0 stays unused */
 	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
 };
 

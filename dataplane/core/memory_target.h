@@ -39,11 +39,6 @@ static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u
 	return LB_MEMORY_ELEMENT(t, reals, index, t->tables->dims.reals);
 }
 
-static inline const struct lb_iface *lb_table_iface(const struct lb_target *t, __u32 index)
-{
-	return LB_MEMORY_ELEMENT(t, ifaces, index, LB_IFACES_MAX);
-}
-
 static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
 {
 	if (counter < t->tables->dims.counter_stride) {

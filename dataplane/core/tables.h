@@ -38,10 +38,8 @@
  * itself: it tells that an address is a VIP whatever the packet asks of it. */
 struct lb_vip_entry {
 	__be32 addr[4]; /* an IPv4 address stands in addr[0], the rest is zero */
-	__be16 port;
-	__u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP, or 0 */
-	__u8 family;   /* 4 or 6 */
-	__u32 service; /* index of struct lb_service, NONE or DELETED */
+	__u32 word;     /* port, protocol (IPPROTO_TCP, IPPROTO_UDP, 0) and family: lb_vip_word() */
+	__u32 service;  /* index of struct lb_service, NONE or DELETED */
 	__u64 reserved;
 };
 LB_ASSERT_SIZE(struct lb_vip_entry, 32);
@@ -108,21 +106,22 @@ LB_ASSERT_SIZE(struct lb_real, 64);
 struct lb_iface {
 	__u32 ifindex;
 	__u16 flags;
-	__u16 mtu;   /* largest IP packet the interface sends, 0: don't check */
+	__u16 mtu;   /* largest IP packet the interface sends; 0xffff where nothing checks */
 	__u8 mac[6]; /* source of the frames that leave here */
 	__u8 reserved[18];
 };
 LB_ASSERT_SIZE(struct lb_iface, 32);
 
-/* ---- node: what all packets need; element 0 of its array ---- */
+/* ---- node: what all packets need ---- */
 
 struct lb_node {
 	__u64 hash_key[4]; /* from the fleet's hash_seed; [2] and [3] are odd */
 	__u32 vip_mask;    /* entries of the VIP index minus one */
 	__u32 layout_version;
 	__u64 reserved[3];
+	struct lb_iface ifaces[LB_IFACES_MAX]; /* index 0 stays unused */
 };
-LB_ASSERT_SIZE(struct lb_node, 64);
+LB_ASSERT_SIZE(struct lb_node, 64 + LB_IFACES_MAX * 32);
 
 /* ---- counters ---- */
 

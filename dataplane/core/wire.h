@@ -22,6 +22,37 @@
 #define LB_HOST16(x) ((__u16)LB_BE16(x))
 #define LB_HOST32(x) ((__u32)LB_BE32(x))
 
+/* Words of a frame that stand at no natural address, in one access. The kernel lets programs read
+ * and write packets so on every machine that does it in one access itself; clang for BPF would
+ * otherwise go byte by byte. */
+#ifdef __bpf__
+#define LB_WORD_ACCESS(bits)                                                                       \
+	LB_ALWAYS_INLINE __u##bits lb_get##bits(const void *p)                                     \
+	{                                                                                          \
+		return *(const __u##bits *)p;                                                      \
+	}                                                                                          \
+	LB_ALWAYS_INLINE void lb_put##bits(void *p, __u##bits value)                               \
+	{                                                                                          \
+		*(__u##bits *)p = value;                                                           \
+	}
+#else
+#define LB_WORD_ACCESS(bits)                                                                       \
+	LB_ALWAYS_INLINE __u##bits lb_get##bits(const void *p)                                     \
+	{                                                                                          \
+		__u##bits value;                                                                   \
+                                                                                                   \
+		__builtin_memcpy(&value, p, sizeof(value));                                        \
+		return value;                                                                      \
+	}                                                                                          \
+	LB_ALWAYS_INLINE void lb_put##bits(void *p, __u##bits value)                               \
+	{                                                                                          \
+		__builtin_memcpy(p, &value, sizeof(value));                                        \
+	}
+#endif
+
+LB_WORD_ACCESS(32)
+LB_WORD_ACCESS(64)
+
 #define LB_ETH_P_IP4    0x0800
 #define LB_ETH_P_IP6    0x86dd
 #define LB_ETH_P_8021Q  0x8100
@@ -52,12 +83,8 @@ struct lb_ip4 {
 	__u8 ttl;
 	__u8 protocol;
 	__be16 checksum;
-	__be32 src;
-	__be32 dst;
-} LB_WIRE;
-
-struct lb_in6 {
-	__be32 word[4];
+	__be16 src[2];
+	__be16 dst[2];
 } LB_WIRE;
 
 /* RFC 8200 section 3 */
@@ -66,8 +93,8 @@ struct lb_ip6 {
 	__be16 payload_length;
 	__u8 next_header;
 	__u8 hop_limit;
-	struct lb_in6 src;
-	struct lb_in6 dst;
+	__be16 src[8];
+	__be16 dst[8];
 } LB_WIRE;
 
 /* RFC 9293 section 3.1 */

@@ -26,10 +26,9 @@ int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
 	t.slots = table_new(dims->slot_lines, sizeof(*t.slots));
 	t.previous = table_new(dims->slot_lines, sizeof(*t.previous));
 	t.reals = table_new(dims->reals, sizeof(*t.reals));
-	t.ifaces = table_new(LB_IFACES_MAX, sizeof(*t.ifaces));
 	t.counters =
 		table_new((size_t)t.dims.counter_rows * t.dims.counter_stride, sizeof(*t.counters));
-	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals || !t.ifaces ||
+	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals ||
 	    !t.counters) {
 		native_tables_fini(&t);
 		return -ENOMEM;
@@ -46,7 +45,6 @@ void native_tables_fini(struct lb_tables *tables)
 	free(tables->slots);
 	free(tables->previous);
 	free(tables->reals);
-	free(tables->ifaces);
 	free(tables->counters);
 	memset(tables, 0, sizeof(*tables));
 }

@@ -68,7 +68,7 @@ static bool same_program(int a, int b)
 static int adopt(struct xdp_engine *e, int pinned_fd, struct err *err)
 {
 	char previous[512];
-	int rc = xdp_pin_path(e, xdp_map_names[XDP_MAP_lb_previous], previous, sizeof(previous));
+	int rc = xdp_pin_path(e, xdp_pin_names[XDP_MAP_lb_previous], previous, sizeof(previous));
 	int old_fd;
 
 	if (!rc)

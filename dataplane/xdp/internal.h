@@ -7,20 +7,20 @@
 
 #include "dataplane/xdp/engine.h"
 
-/* The maps of the program, in the order of struct xdp_set.fd. X(map, field of lb_tables, element,
- * entries from dims d) */
+/* The maps of the program, in the order of struct xdp_set.fd. X(pin, name in the object, field of
+ * lb_tables, element, entries from dims d) */
 #define XDP_TABLES(X)                                                                              \
-	X(lb_node, node, struct lb_node, 1)                                                        \
-	X(lb_vips, vips, struct lb_vip_entry, d->vip_entries)                                      \
-	X(lb_services, services, struct lb_service, d->services)                                   \
-	X(lb_slots, slots, struct lb_slot_line, d->slot_lines)                                     \
-	X(lb_previous, previous, struct lb_slot_line, d->slot_lines)                               \
-	X(lb_reals, reals, struct lb_real, d->reals)                                               \
-	X(lb_ifaces, ifaces, struct lb_iface, LB_IFACES_MAX)                                       \
-	X(lb_counters, counters, struct lb_counter, d->counter_rows * d->counter_stride)
+	X(lb_node, ".data.node", node, struct lb_node, 1)                                          \
+	X(lb_vips, "lb_vips", vips, struct lb_vip_entry, d->vip_entries)                           \
+	X(lb_services, "lb_services", services, struct lb_service, d->services)                    \
+	X(lb_slots, "lb_slots", slots, struct lb_slot_line, d->slot_lines)                         \
+	X(lb_previous, "lb_previous", previous, struct lb_slot_line, d->slot_lines)                \
+	X(lb_reals, "lb_reals", reals, struct lb_real, d->reals)                                   \
+	X(lb_counters, "lb_counters", counters, struct lb_counter,                                 \
+	  d->counter_rows * d->counter_stride)
 
 enum {
-#define XDP_TABLE_ENUM(map, field, element, entries) XDP_MAP_##map,
+#define XDP_TABLE_ENUM(map, name, field, element, entries) XDP_MAP_##map,
 	XDP_TABLES(XDP_TABLE_ENUM)
 #undef XDP_TABLE_ENUM
 		XDP_MAPS
@@ -54,6 +54,8 @@ int xdp_set_load(struct xdp_set *s, struct err *err);
 /* Take maps and program from a pinned program, whose fd the set owns on success. */
 int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, struct err *err);
 
+/* Names of pins, and of maps within the object. */
+extern const char *const xdp_pin_names[XDP_MAPS];
 extern const char *const xdp_map_names[XDP_MAPS];
 
 /* Pin fd as <bpffs>/name, in place of what is there, in one step. */

@@ -34,7 +34,7 @@ int xdp_pin_set(const struct xdp_engine *e, const struct xdp_set *s, struct err 
 	int rc;
 
 	for (int i = 0; i < XDP_MAPS; i++) {
-		rc = xdp_pin(e, xdp_map_names[i], s->fd[i], err);
+		rc = xdp_pin(e, xdp_pin_names[i], s->fd[i], err);
 		if (rc)
 			return rc;
 	}

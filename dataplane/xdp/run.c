@@ -22,14 +22,14 @@ void xdp_twin_drop(struct xdp_engine *e)
 	e->twin_fd = e->twin_trace_fd = -1;
 }
 
-/* Load the twin: the same code over the same tables, with counters of its own and the trace on. */
+/* Load the twin: the same code over the same tables, with counters of its own and a trace. */
 static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err *err)
 {
 	const struct lb_dims *d = &e->set.tables.dims;
 	void *p;
 	int rc = 0;
 
-	skel->rodata->lb_trace_on = 1;
+	bpf_program__set_autoload(skel->progs.balancer, false);
 	skel->rodata->lb_counter_stride = d->counter_stride;
 	for (int i = 0; i < XDP_MAPS && !rc; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, xdp_map_names[i]);
@@ -42,7 +42,7 @@ static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err
 		rc = balancer_bpf__load(skel);
 	if (rc)
 		return err_set(err, rc, "load the traced twin of the program: %s", strerror(-rc));
-	e->twin_fd = dup(bpf_program__fd(skel->progs.balancer));
+	e->twin_fd = dup(bpf_program__fd(skel->progs.traced));
 	e->twin_trace_fd = dup(bpf_map__fd(skel->maps.lb_trace));
 	if (e->twin_fd < 0 || e->twin_trace_fd < 0)
 		return err_set(err, -errno, "keep the traced twin: %s", strerror(errno));

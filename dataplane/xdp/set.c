@@ -13,13 +13,19 @@
 #include "bpf/balancer.skel.h"
 
 const char *const xdp_map_names[XDP_MAPS] = {
-#define XDP_TABLE_NAME(map, field, element, entries) #map,
+#define XDP_TABLE_NAME(map, name, field, element, entries) name,
 	XDP_TABLES(XDP_TABLE_NAME)
 #undef XDP_TABLE_NAME
 };
 
+const char *const xdp_pin_names[XDP_MAPS] = {
+#define XDP_TABLE_PIN(map, name, field, element, entries) #map,
+	XDP_TABLES(XDP_TABLE_PIN)
+#undef XDP_TABLE_PIN
+};
+
 static const size_t element_bytes[XDP_MAPS] = {
-#define XDP_TABLE_SIZE(map, field, element, entries) sizeof(element),
+#define XDP_TABLE_SIZE(map, name, field, element, entries) sizeof(element),
 	XDP_TABLES(XDP_TABLE_SIZE)
 #undef XDP_TABLE_SIZE
 };
@@ -35,8 +41,8 @@ void xdp_set_init(struct xdp_set *s)
 static void **table_pointer(struct lb_tables *t, int map)
 {
 	switch (map) {
-#define XDP_TABLE_POINTER(name, field, element, entries)                                           \
-	case XDP_MAP_##name:                                                                       \
+#define XDP_TABLE_POINTER(map, name, field, element, entries)                                      \
+	case XDP_MAP_##map:                                                                        \
 		return (void **)&t->field;
 		XDP_TABLES(XDP_TABLE_POINTER)
 #undef XDP_TABLE_POINTER
@@ -46,7 +52,7 @@ static void **table_pointer(struct lb_tables *t, int map)
 
 static void dims_entries(const struct lb_dims *d, uint32_t entries[XDP_MAPS])
 {
-#define XDP_TABLE_ENTRIES(map, field, element, count) entries[XDP_MAP_##map] = count;
+#define XDP_TABLE_ENTRIES(map, name, field, element, count) entries[XDP_MAP_##map] = count;
 	XDP_TABLES(XDP_TABLE_ENTRIES)
 #undef XDP_TABLE_ENTRIES
 }
@@ -133,6 +139,7 @@ static int open_for_set(struct xdp_set *s, struct balancer_bpf **ret_skel, struc
 			return err_set(err, rc, "size map %s: %s", xdp_map_names[i], strerror(-rc));
 		}
 	}
+	bpf_program__set_autoload(skel->progs.traced, false);
 	*ret_skel = skel;
 	return 0;
 }
