@@ -9,33 +9,47 @@
 #include "dataplane/core/memory.h"
 #include "dataplane/core/tables.h"
 
-/* Counters in a row, see struct lb_dims. */
+/* How many elements each table has; the verifier knows these as constants. */
+const volatile __u32 lb_vips_n = 1;
+const volatile __u32 lb_services_n = 1;
+const volatile __u32 lb_reals_n = 1;
 const volatile __u32 lb_counter_stride = 1;
 
 /* The one table that needs no lookup: a data section is an array map of one element too. */
 struct lb_node lb_node SEC(".data.node");
 
-/* A table as a map of its own name. */
-#define TABLE(name, element, entries)                                                              \
+/* A table as a map; the loader sets the sizes. */
+#define TABLE(name, bytes)                                                                         \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
 		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
-		__uint(max_entries, entries);                                                      \
-		__type(key, __u32);                                                                \
-		__type(value, element);                                                            \
+		__uint(max_entries, 1);                                                            \
+		__uint(key_size, sizeof(__u32));                                                   \
+		__uint(value_size, bytes);                                                         \
 	} name SEC(".maps")
 
-TABLE(lb_vips, struct lb_vip_entry, 1);
-TABLE(lb_services, struct lb_service, 1);
-TABLE(lb_slots, struct lb_slot_line, 1);
-TABLE(lb_previous, struct lb_slot_line, 1);
-TABLE(lb_reals, struct lb_real, 1);
-TABLE(lb_counters, struct lb_counter, 1);
-TABLE(lb_trace, struct lb_trace, 1);
+/* Tables of moderate size are one element each, found by a key that doesn't depend on the packet,
+ * so that the processor need not wait for it. Slots can be larger than an element may be. */
+TABLE(lb_vips, sizeof(struct lb_vip_entry));
+TABLE(lb_services, sizeof(struct lb_service));
+TABLE(lb_slots, sizeof(struct lb_slot_line));
+TABLE(lb_previous, sizeof(struct lb_slot_line));
+TABLE(lb_reals, sizeof(struct lb_real));
+/* One element a row. */
+TABLE(lb_counters, sizeof(struct lb_counter));
+TABLE(lb_trace, sizeof(struct lb_trace));
 
 struct lb_target {
 	struct xdp_md *ctx;
 };
+
+static __always_inline const void *element(void *map, __u32 index, __u32 count, __u32 bytes)
+{
+	__u32 zero = 0;
+	const void *table = bpf_map_lookup_elem(map, &zero);
+
+	return table && index < count ? table + (__u64)index * bytes : (void *)0;
+}
 
 static __always_inline const struct lb_node *lb_table_node(const struct lb_target *t)
 {
@@ -45,13 +59,18 @@ static __always_inline const struct lb_node *lb_table_node(const struct lb_targe
 static __always_inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t,
 							       __u32 index)
 {
-	return bpf_map_lookup_elem(&lb_vips, &index);
+	return element(&lb_vips, index, lb_vips_n, sizeof(struct lb_vip_entry));
 }
 
 static __always_inline const struct lb_service *lb_table_service(const struct lb_target *t,
 								 __u32 index)
 {
-	return bpf_map_lookup_elem(&lb_services, &index);
+	return element(&lb_services, index, lb_services_n, sizeof(struct lb_service));
+}
+
+static __always_inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
+{
+	return element(&lb_reals, index, lb_reals_n, sizeof(struct lb_real));
 }
 
 static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb_target *t,
@@ -60,17 +79,13 @@ static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb
 	return bpf_map_lookup_elem(&lb_slots, &line);
 }
 
-static __always_inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
-{
-	return bpf_map_lookup_elem(&lb_reals, &index);
-}
-
 static __always_inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
 {
-	__u32 index = bpf_get_smp_processor_id() * lb_counter_stride + counter;
-	struct lb_counter *c = bpf_map_lookup_elem(&lb_counters, &index);
+	__u32 row = bpf_get_smp_processor_id();
+	struct lb_counter *c = bpf_map_lookup_elem(&lb_counters, &row);
 
-	if (c) {
+	if (c && counter < lb_counter_stride) {
+		c += counter;
 		c->packets++;
 		c->bytes += bytes;
 	}

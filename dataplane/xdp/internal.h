@@ -8,19 +8,25 @@
 #include "dataplane/xdp/engine.h"
 
 /* The maps of the program, in the order of struct xdp_set.fd. X(pin, name in the object, field of
- * lb_tables, element, entries from dims d) */
+ * lb_tables, bytes of an element, elements, both from dims d) */
 #define XDP_TABLES(X)                                                                              \
-	X(lb_node, ".data.node", node, struct lb_node, 1)                                          \
-	X(lb_vips, "lb_vips", vips, struct lb_vip_entry, d->vip_entries)                           \
-	X(lb_services, "lb_services", services, struct lb_service, d->services)                    \
-	X(lb_slots, "lb_slots", slots, struct lb_slot_line, d->slot_lines)                         \
-	X(lb_previous, "lb_previous", previous, struct lb_slot_line, d->slot_lines)                \
-	X(lb_reals, "lb_reals", reals, struct lb_real, d->reals)                                   \
-	X(lb_counters, "lb_counters", counters, struct lb_counter,                                 \
-	  d->counter_rows * d->counter_stride)
+	X(lb_node, ".data.node", node, sizeof(struct lb_node), 1)                                  \
+	X(lb_vips, "lb_vips", vips, d->vip_entries * sizeof(struct lb_vip_entry), 1)               \
+	X(lb_services, "lb_services", services, d->services * sizeof(struct lb_service), 1)        \
+	X(lb_slots, "lb_slots", slots, sizeof(struct lb_slot_line), d->slot_lines)                 \
+	X(lb_previous, "lb_previous", previous, sizeof(struct lb_slot_line), d->slot_lines)        \
+	X(lb_reals, "lb_reals", reals, d->reals * sizeof(struct lb_real), 1)                       \
+	X(lb_counters, "lb_counters", counters, d->counter_stride * sizeof(struct lb_counter),     \
+	  d->counter_rows)
+
+/* The size of a map's elements and how many it has. */
+struct xdp_shape {
+	uint32_t bytes;
+	uint32_t elements;
+};
 
 enum {
-#define XDP_TABLE_ENUM(map, name, field, element, entries) XDP_MAP_##map,
+#define XDP_TABLE_ENUM(map, name, field, bytes, elements) XDP_MAP_##map,
 	XDP_TABLES(XDP_TABLE_ENUM)
 #undef XDP_TABLE_ENUM
 		XDP_MAPS
@@ -57,6 +63,11 @@ int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, stru
 /* Names of pins, and of maps within the object. */
 extern const char *const xdp_pin_names[XDP_MAPS];
 extern const char *const xdp_map_names[XDP_MAPS];
+
+struct balancer_bpf;
+/* Size an opened object for these dimensions; maps with fd >= 0 are used as they are. */
+int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const int fd[XDP_MAPS],
+		    struct err *err);
 
 /* Pin fd as <bpffs>/name, in place of what is there, in one step. */
 int xdp_pin(const struct xdp_engine *e, const char *name, int fd, struct err *err);

@@ -25,21 +25,17 @@ void xdp_twin_drop(struct xdp_engine *e)
 /* Load the twin: the same code over the same tables, with counters of its own and a trace. */
 static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err *err)
 {
-	const struct lb_dims *d = &e->set.tables.dims;
+	int fd[XDP_MAPS];
 	void *p;
-	int rc = 0;
+	int rc;
 
+	memcpy(fd, e->set.fd, sizeof(fd));
+	fd[XDP_MAP_lb_counters] = -1;
 	bpf_program__set_autoload(skel->progs.balancer, false);
-	skel->rodata->lb_counter_stride = d->counter_stride;
-	for (int i = 0; i < XDP_MAPS && !rc; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, xdp_map_names[i]);
-
-		rc = i == XDP_MAP_lb_counters
-			     ? bpf_map__set_max_entries(map, d->counter_rows * d->counter_stride)
-			     : bpf_map__reuse_fd(map, e->set.fd[i]);
-	}
-	if (!rc)
-		rc = balancer_bpf__load(skel);
+	rc = xdp_object_size(skel, &e->set.tables.dims, fd, err);
+	if (rc)
+		return rc;
+	rc = balancer_bpf__load(skel);
 	if (rc)
 		return err_set(err, rc, "load the traced twin of the program: %s", strerror(-rc));
 	e->twin_fd = dup(bpf_program__fd(skel->progs.traced));

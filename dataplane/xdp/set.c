@@ -13,21 +13,15 @@
 #include "bpf/balancer.skel.h"
 
 const char *const xdp_map_names[XDP_MAPS] = {
-#define XDP_TABLE_NAME(map, name, field, element, entries) name,
+#define XDP_TABLE_NAME(map, name, field, bytes, elements) name,
 	XDP_TABLES(XDP_TABLE_NAME)
 #undef XDP_TABLE_NAME
 };
 
 const char *const xdp_pin_names[XDP_MAPS] = {
-#define XDP_TABLE_PIN(map, name, field, element, entries) #map,
+#define XDP_TABLE_PIN(map, name, field, bytes, elements) #map,
 	XDP_TABLES(XDP_TABLE_PIN)
 #undef XDP_TABLE_PIN
-};
-
-static const size_t element_bytes[XDP_MAPS] = {
-#define XDP_TABLE_SIZE(map, name, field, element, entries) sizeof(element),
-	XDP_TABLES(XDP_TABLE_SIZE)
-#undef XDP_TABLE_SIZE
 };
 
 void xdp_set_init(struct xdp_set *s)
@@ -41,7 +35,7 @@ void xdp_set_init(struct xdp_set *s)
 static void **table_pointer(struct lb_tables *t, int map)
 {
 	switch (map) {
-#define XDP_TABLE_POINTER(map, name, field, element, entries)                                      \
+#define XDP_TABLE_POINTER(map, name, field, bytes, elements)                                       \
 	case XDP_MAP_##map:                                                                        \
 		return (void **)&t->field;
 		XDP_TABLES(XDP_TABLE_POINTER)
@@ -50,11 +44,12 @@ static void **table_pointer(struct lb_tables *t, int map)
 	return NULL;
 }
 
-static void dims_entries(const struct lb_dims *d, uint32_t entries[XDP_MAPS])
+static void shapes_of(const struct lb_dims *d, struct xdp_shape shapes[XDP_MAPS])
 {
-#define XDP_TABLE_ENTRIES(map, name, field, element, count) entries[XDP_MAP_##map] = count;
-	XDP_TABLES(XDP_TABLE_ENTRIES)
-#undef XDP_TABLE_ENTRIES
+#define XDP_TABLE_SHAPE(map, name, field, size, count)                                             \
+	shapes[XDP_MAP_##map] = (struct xdp_shape){.bytes = (uint32_t)(size), .elements = count};
+	XDP_TABLES(XDP_TABLE_SHAPE)
+#undef XDP_TABLE_SHAPE
 }
 
 void xdp_set_fini(struct xdp_set *s)
@@ -75,12 +70,15 @@ void xdp_set_fini(struct xdp_set *s)
 int xdp_set_map(struct xdp_set *s, struct err *err)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint32_t entries[XDP_MAPS];
+	struct xdp_shape shapes[XDP_MAPS];
 
-	dims_entries(&s->tables.dims, entries);
+	shapes_of(&s->tables.dims, shapes);
 	for (int i = 0; i < XDP_MAPS; i++) {
-		size_t bytes = (entries[i] * element_bytes[i] + page - 1) & ~(page - 1);
-		void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd[i], 0);
+		size_t bytes = (size_t)shapes[i].bytes * shapes[i].elements;
+		void *p;
+
+		bytes = (bytes + page - 1) & ~(page - 1);
+		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd[i], 0);
 
 		if (p == MAP_FAILED)
 			return err_set(err, -errno, "map %s into memory: %s", xdp_map_names[i],
@@ -118,30 +116,50 @@ static const char *load_hint(int code)
 	}
 }
 
+/* Constants and sizes that follow from the dimensions. */
+int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const int fd[XDP_MAPS],
+		    struct err *err)
+{
+	struct xdp_shape shapes[XDP_MAPS];
+	int rc = 0;
+
+	skel->rodata->lb_vips_n = dims->vip_entries;
+	skel->rodata->lb_services_n = dims->services;
+	skel->rodata->lb_reals_n = dims->reals;
+	skel->rodata->lb_counter_stride = dims->counter_stride;
+	shapes_of(dims, shapes);
+	for (int i = 0; i < XDP_MAPS && !rc; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, xdp_map_names[i]);
+
+		if (!map)
+			return err_set(err, -ENOENT, "the XDP object has no map %s",
+				       xdp_map_names[i]);
+		if (fd[i] >= 0)
+			rc = bpf_map__reuse_fd(map, fd[i]);
+		else if (i != XDP_MAP_lb_node)
+			rc = bpf_map__set_value_size(map, shapes[i].bytes)
+				     ?: bpf_map__set_max_entries(map, shapes[i].elements);
+		if (rc)
+			return err_set(err, rc, "size map %s: %s", xdp_map_names[i], strerror(-rc));
+	}
+	return 0;
+}
+
 /* Opens the skeleton and sets maps and constants for the set. */
 static int open_for_set(struct xdp_set *s, struct balancer_bpf **ret_skel, struct err *err)
 {
 	struct balancer_bpf *skel = balancer_bpf__open();
-	uint32_t entries[XDP_MAPS];
+	int rc;
 
 	if (!skel)
 		return err_set(err, -errno, "open the XDP program: %s", strerror(errno));
-	skel->rodata->lb_counter_stride = s->tables.dims.counter_stride;
-	dims_entries(&s->tables.dims, entries);
-	for (int i = 0; i < XDP_MAPS; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, xdp_map_names[i]);
-		int rc = !map            ? -ENOENT
-			 : s->fd[i] >= 0 ? bpf_map__reuse_fd(map, s->fd[i])
-					 : bpf_map__set_max_entries(map, entries[i]);
-
-		if (rc) {
-			balancer_bpf__destroy(skel);
-			return err_set(err, rc, "size map %s: %s", xdp_map_names[i], strerror(-rc));
-		}
-	}
 	bpf_program__set_autoload(skel->progs.traced, false);
-	*ret_skel = skel;
-	return 0;
+	rc = xdp_object_size(skel, &s->tables.dims, s->fd, err);
+	if (rc)
+		balancer_bpf__destroy(skel);
+	else
+		*ret_skel = skel;
+	return rc;
 }
 
 static int load(struct balancer_bpf *skel, struct err *err)
@@ -215,7 +233,8 @@ static int map_index(const char *name)
 	return -1;
 }
 
-static int adopt_map(struct xdp_set *s, uint32_t id, uint32_t entries[XDP_MAPS], struct err *err)
+static int adopt_map(struct xdp_set *s, uint32_t id, struct xdp_shape shapes[XDP_MAPS],
+		     struct err *err)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
@@ -228,25 +247,22 @@ static int adopt_map(struct xdp_set *s, uint32_t id, uint32_t entries[XDP_MAPS],
 	i = map_index(info.name);
 	if (i < 0)
 		return 0;
-	if (info.value_size != element_bytes[i])
-		return err_set(err, -EPROTO,
-			       "pinned map %s has elements of %u bytes, this program needs %zu",
-			       info.name, info.value_size, element_bytes[i]);
-	entries[i] = info.max_entries;
+	shapes[i] = (struct xdp_shape){.bytes = info.value_size, .elements = info.max_entries};
 	s->fd[i] = fd;
 	fd = -1;
 	return 0;
 }
 
-/* The stride is a constant of the program and follows from its tables, see engine.c. */
-static void dims_from_entries(struct lb_dims *d, const uint32_t entries[XDP_MAPS])
+static struct lb_dims dims_of(const struct xdp_shape shapes[XDP_MAPS])
 {
-	d->vip_entries = entries[XDP_MAP_lb_vips];
-	d->services = entries[XDP_MAP_lb_services];
-	d->slot_lines = entries[XDP_MAP_lb_slots];
-	d->reals = entries[XDP_MAP_lb_reals];
-	d->counter_rows = (uint32_t)libbpf_num_possible_cpus() + 1;
-	d->counter_stride = entries[XDP_MAP_lb_counters] / d->counter_rows;
+	return (struct lb_dims){
+		.vip_entries = shapes[XDP_MAP_lb_vips].bytes / sizeof(struct lb_vip_entry),
+		.services = shapes[XDP_MAP_lb_services].bytes / sizeof(struct lb_service),
+		.slot_lines = shapes[XDP_MAP_lb_slots].elements,
+		.reals = shapes[XDP_MAP_lb_reals].bytes / sizeof(struct lb_real),
+		.counter_rows = shapes[XDP_MAP_lb_counters].elements,
+		.counter_stride = shapes[XDP_MAP_lb_counters].bytes / sizeof(struct lb_counter),
+	};
 }
 
 /* The program doesn't read the previous array as long as it tracks nothing, so the kernel doesn't
@@ -259,15 +275,29 @@ static void adopt_previous(struct xdp_set *s, const char *pin)
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ||
 	    info.max_entries != s->tables.dims.slot_lines ||
-	    info.value_size != element_bytes[XDP_MAP_lb_previous])
+	    info.value_size != sizeof(struct lb_slot_line))
 		return;
 	s->fd[XDP_MAP_lb_previous] = fd;
 	fd = -1;
 }
 
+/* Do the maps have just the shapes that these dimensions give? */
+static bool shapes_fit(const struct lb_dims *dims, const struct xdp_shape shapes[XDP_MAPS])
+{
+	struct xdp_shape want[XDP_MAPS];
+
+	shapes_of(dims, want);
+	for (int i = 0; i < XDP_MAPS; i++)
+		if (i != XDP_MAP_lb_previous &&
+		    (shapes[i].bytes != want[i].bytes || shapes[i].elements != want[i].elements))
+			return false;
+	return true;
+}
+
 int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, struct err *err)
 {
-	uint32_t ids[32], entries[XDP_MAPS] = {0};
+	struct xdp_shape shapes[XDP_MAPS] = {0};
+	uint32_t ids[32];
 	struct bpf_prog_info info = {.nr_map_ids = 32, .map_ids = (uintptr_t)ids};
 	__u32 len = sizeof(info);
 	int rc;
@@ -276,15 +306,15 @@ int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, stru
 		return err_set(err, -errno, "ask the kernel about the pinned program: %s",
 			       strerror(errno));
 	for (uint32_t i = 0; i < info.nr_map_ids && i < 32; i++) {
-		rc = adopt_map(s, ids[i], entries, err);
+		rc = adopt_map(s, ids[i], shapes, err);
 		if (rc)
 			return rc;
 	}
-	for (int i = 0; i < XDP_MAPS; i++)
-		if (s->fd[i] < 0 && i != XDP_MAP_lb_previous)
-			return err_set(err, -EPROTO, "the pinned program has no map %s",
-				       xdp_map_names[i]);
-	dims_from_entries(&s->tables.dims, entries);
+	s->tables.dims = dims_of(shapes);
+	if (!shapes_fit(&s->tables.dims, shapes))
+		return err_set(err, -EPROTO,
+			       "the maps of the pinned program are not laid out as this program "
+			       "needs them");
 	if (s->fd[XDP_MAP_lb_previous] < 0)
 		adopt_previous(s, previous_pin);
 	s->prog_fd = prog_fd;
