@@ -315,7 +315,7 @@ class Reading(Case):
     def test_status(self):
         out = self.done("status")
         for part in ("lb1", "xdp", "edge0", "1/1 sessions established", "2/2 announced",
-                     "3/4 up", "10.77.0.13"):
+                     "3/4 up", "warning: pool web: 2 of 3 reals up"):
             self.assertIn(part, out)
         status = WORLD.json("status")
         self.assertEqual(status["node"], "lb1")
@@ -438,9 +438,10 @@ class Changing(Case):
                      error="not_found", parts=("wbe", "web"))
         self.refused("vip", "remove", "nope", error="not_found")
         self.refused("vip", "set", "web", "no-service", "udp/9", error="not_found")
-        self.refused("vip", "add", "web9", "address", "127.0.0.1", error="invalid_value")
+        self.refused("vip", "add", "web9", "address", "127.0.0.1", error="config_errors",
+                     parts=("127.0.0.1", "loopback"))
         self.refused("vip", "add", "web9", "address", "203.0.113.99", "service", "tcp/1=web",
-                     "service", "tcp/1=raw", error="invalid_value")
+                     "service", "tcp/1=raw", error="already_exists")
         self.assertIsNone(self.vip("web9"))
 
     def test_real_comes_and_goes(self):
@@ -545,6 +546,10 @@ class Configuration(Case):
         self.assertIn("nothing to change", self.done("config", "apply", "-", input=CONFIG))
 
     def test_brake_holds_until_forced(self):
+        many = CONFIG + "".join(
+            f"  - {{name: v{i}, address: 203.0.113.{i}, services: [{{protocol: tcp, port: 1,"
+            " pool: web}]}\n" for i in range(1, 5))
+        self.done("config", "apply", self.config_file(many))
         path = self.config_file(CONFIG[:CONFIG.index("vips:")] + "vips: []\n")
         doc = WORLD.json("config", "diff", path)
         self.assertTrue(doc["needs_force"])
