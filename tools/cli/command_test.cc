@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -38,14 +39,6 @@ template <typename Fn> std::string printed(Fn fn)
 	std::string s = text;
 	free(text);
 	return s;
-}
-
-/* roff writes a minus sign as "\-". */
-std::string unescape(std::string text)
-{
-	for (size_t at; (at = text.find("\\-")) != std::string::npos;)
-		text.replace(at, 2, "-");
-	return text;
 }
 
 std::string syntax(const struct command &cmd)
@@ -97,8 +90,8 @@ TEST(Commands, EveryMethodAndParameterIsInTheApiReference)
 
 		if (!cmd.method)
 			continue;
-		EXPECT_NE(api.find("## " + std::string(cmd.method) + "\n"), std::string::npos)
-			<< cmd.method;
+		std::regex heading("(^|\n)##+ " + std::string(cmd.method) + "\n");
+		EXPECT_TRUE(std::regex_search(api, heading)) << cmd.method;
 		for (const struct command_arg *arg = cmd.args; arg->label; arg++)
 			EXPECT_NE(api.find("`" + std::string(arg->param) + "`"), std::string::npos)
 				<< cmd.method << " " << arg->param;
@@ -131,7 +124,8 @@ TEST(Commands, EveryKeyAViewShowsIsInTheApiReference)
 
 TEST(Commands, TheManualPageHasEachWithItsSyntax)
 {
-	std::string man = unescape(read_file("docs/man/fairway.8"));
+	std::string man =
+		std::regex_replace(read_file("docs/man/fairway.8"), std::regex("\\\\-"), "-");
 
 	for (size_t i = 0; i < command_count; i++)
 		EXPECT_NE(man.find("\n.B fairway " + syntax(commands[i]) + "\n"), std::string::npos)
@@ -150,7 +144,7 @@ TEST(Commands, TheManualPageHasNoOthers)
 	for (size_t i = 0; i < command_count; i++)
 		known.insert(".B fairway " + syntax(commands[i]));
 	while (std::getline(man, line)) {
-		line = unescape(line);
+		line = std::regex_replace(line, std::regex("\\\\-"), "-");
 		EXPECT_TRUE(line.rfind(".B fairway ", 0) != 0 || known.count(line)) << line;
 	}
 }

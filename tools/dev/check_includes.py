@@ -47,7 +47,7 @@ RULES = {
     # Tools speak the daemon's API; replay builds tables without a daemon and runs the engines.
     "tools/cli": [BASE, "controlplane/config/"],
     "tools/replay": [BASE, "controlplane/config/", "controlplane/maglev/",
-                     "controlplane/publish/", "dataplane/"],
+                     "controlplane/publish/", "dataplane/", "bpf/bench.h", "bpf/bench.skel.h"],
     "tools/real": [BASE, "bpf/decap.skel.h", "bpf/decap_tables.h"],
     # The testbed knows binaries only.
     "testbed": [],

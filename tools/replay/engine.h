@@ -20,6 +20,14 @@ struct replay_outcome {
 	struct replay_frame frame; /* as it is afterwards; valid until the next call */
 };
 
+/* A measurement: in every round run `count` frames, going round the list of n, and note in
+ * ret_ns[round] what CPU time the engine took for them, without the preparation of frames. */
+struct replay_bench {
+	const struct replay_frame *frames;
+	size_t n, count, rounds;
+	uint64_t *ret_ns;
+};
+
 /* An engine as replay sees it: tables to publish to, and a way to run one frame. open() gives the
  * state that the other functions take. */
 struct replay_engine {
@@ -31,6 +39,7 @@ struct replay_engine {
 	/* Run one frame of frame_min to frame_max bytes. */
 	int (*process)(void *state, const struct replay_frame *frame,
 		       struct replay_outcome *ret_outcome, struct err *err);
+	int (*bench)(void *state, const struct replay_bench *bench, struct err *err);
 	size_t frame_min, frame_max;
 };
 

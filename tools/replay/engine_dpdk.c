@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "controlplane/base/cleanup.h"
 #include "controlplane/publish/memory_engine.h"
 #include "dataplane/dpdk/offline.h"
 
@@ -58,12 +59,29 @@ static int dpdk_run(void *state, const struct replay_frame *frame,
 				&ret_outcome->trace, err);
 }
 
+static int dpdk_bench(void *state, const struct replay_bench *bench, struct err *err)
+{
+	AUTO_FREE struct iovec *list = calloc(bench->n, sizeof(*list));
+	struct dpdk_state *d = state;
+	int ret = 0;
+
+	if (!list)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < bench->n; i++)
+		list[i] = (struct iovec){(void *)bench->frames[i].bytes, bench->frames[i].len};
+	for (size_t round = 0; round < bench->rounds && ret == 0; round++)
+		ret = dpdk_offline_bench(d->dpdk, &d->memory.tables, list, bench->n, bench->count,
+					 &bench->ret_ns[round], err);
+	return ret;
+}
+
 const struct replay_engine replay_engine_dpdk = {
 	.name = "dpdk",
 	.open = dpdk_open,
 	.close = dpdk_close,
 	.writer = dpdk_writer,
 	.process = dpdk_run,
+	.bench = dpdk_bench,
 	.frame_min = 0,
 	.frame_max = DPDK_OFFLINE_FRAME_MAX,
 };

@@ -51,12 +51,20 @@ static int native_run(void *state, const struct replay_frame *frame,
 	return memory_run(&n->memory.tables, &n->buffer, frame, ret_outcome, err);
 }
 
+static int native_bench(void *state, const struct replay_bench *bench, struct err *err)
+{
+	struct native_state *n = state;
+
+	return memory_bench(&n->memory.tables, bench, err);
+}
+
 const struct replay_engine replay_engine_native = {
 	.name = "native",
 	.open = native_open,
 	.close = native_close,
 	.writer = native_writer,
 	.process = native_run,
+	.bench = native_bench,
 	.frame_min = 0,
 	.frame_max = SIZE_MAX,
 };

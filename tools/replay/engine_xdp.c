@@ -6,6 +6,7 @@
 
 #include "controlplane/publish/xdp_backend.h"
 #include "dataplane/xdp/engine.h"
+#include "tools/replay/bench_xdp.h"
 
 /* The BPF program in the kernel, run with BPF_PROG_TEST_RUN: attached to nothing, nothing pinned.
  */
@@ -60,12 +61,20 @@ static int xdp_run(void *state, const struct replay_frame *frame,
 			      &ret_outcome->trace, err);
 }
 
+static int xdp_bench(void *state, const struct replay_bench *bench, struct err *err)
+{
+	struct xdp_state *x = state;
+
+	return bench_xdp(x->xdp, bench, err);
+}
+
 const struct replay_engine replay_engine_xdp = {
 	.name = "xdp",
 	.open = xdp_open,
 	.close = xdp_close,
 	.writer = xdp_writer,
 	.process = xdp_run,
+	.bench = xdp_bench,
 	.frame_min = XDP_ENGINE_FRAME_MIN,
 	.frame_max = XDP_ENGINE_FRAME_MAX,
 };

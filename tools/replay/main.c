@@ -14,6 +14,7 @@
 #include "controlplane/base/cleanup.h"
 #include "controlplane/config/config.h"
 #include "tools/replay/options.h"
+#include "tools/replay/perf.h"
 #include "tools/replay/replay.h"
 #include "tools/replay/run.h"
 
@@ -71,8 +72,12 @@ static int replay(const struct replay_options *options, const struct config *con
 		say(err.text);
 		return EXIT_FAILED;
 	}
-	ret = run_capture(replay, options, &report, &err);
-	say_report(&report, replay, options);
+	if (options->perf) {
+		ret = perf_capture(replay, options->in, stdout, &err);
+	} else {
+		ret = run_capture(replay, options, &report, &err);
+		say_report(&report, replay, options);
+	}
 	if (ret < 0)
 		say(err.text);
 	replay_free(replay);

@@ -16,6 +16,8 @@ struct memory_buffer {
 int memory_run(const struct lb_tables *tables, struct memory_buffer *buffer,
 	       const struct replay_frame *frame, struct replay_outcome *ret_outcome,
 	       struct err *err) __attribute__((warn_unused_result));
+int memory_bench(const struct lb_tables *tables, const struct replay_bench *bench, struct err *err)
+	__attribute__((warn_unused_result));
 void memory_buffer_fini(struct memory_buffer *buffer);
 
 #endif

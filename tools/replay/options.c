@@ -16,6 +16,7 @@ enum option_id {
 	OPT_OUT,
 	OPT_VERDICTS,
 	OPT_DOWN,
+	OPT_PERF,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -35,6 +36,7 @@ static const struct option_def {
 	{OPT_VERDICTS, "--verdicts", "FILE",
 	 "write one line of JSON per packet of the input; - for standard output"},
 	{OPT_DOWN, "--down", "ADDRESS", "count this real server as failed; may be repeated"},
+	{OPT_PERF, "--perf", NULL, "measure the time per packet instead, and print JSON"},
 	{OPT_HELP, "--help", NULL, "this text"},
 	{OPT_VERSION, "--version", NULL, "the version"},
 };
@@ -44,6 +46,7 @@ void replay_options_help(FILE *out)
 	fputs("usage: fairway-replay [--engine ENGINE] --config FILE --in FILE --out FILE"
 	      " --verdicts FILE\n"
 	      "                      [--down ADDRESS ...]\n"
+	      "       fairway-replay --perf [--engine ENGINE] --config FILE --in FILE\n"
 	      "\n"
 	      "Runs packets of a capture through Fairway's forwarding core and shows what it does\n"
 	      "with each. Needs no network card, no daemon and no BGP. All real servers count as\n"
@@ -123,6 +126,9 @@ static int set_option(struct replay_options *options, const struct option_def *d
 		return set_once(&options->verdicts, def, value, err);
 	case OPT_DOWN:
 		return add_down(options, value, err);
+	case OPT_PERF:
+		options->perf = true;
+		return 0;
 	case OPT_HELP:
 		options->help = true;
 		return 0;
@@ -191,7 +197,10 @@ static int check_options(struct replay_options *options, struct err *err)
 		return err_set(err, -EINVAL, "--config FILE is missing");
 	if (!options->in)
 		return err_set(err, -EINVAL, "--in FILE is missing");
-	if (!options->out && !options->verdicts)
+	if (options->perf && (options->out || options->verdicts))
+		return err_set(err, -EINVAL,
+			       "--perf only measures: leave out --out and --verdicts");
+	if (!options->perf && !options->out && !options->verdicts)
 		return err_set(err, -EINVAL,
 			       "nothing to do: give --out FILE, --verdicts FILE or both");
 	if (is_stdout(options->out) && is_stdout(options->verdicts))

@@ -101,14 +101,28 @@ static int process_by_native(struct replay *r, const struct replay_frame *frame,
 	return memory_run(r->writer.tables(r->writer.arg), &r->buffer, frame, ret_outcome, err);
 }
 
+const char *replay_engine_of(const struct replay *r)
+{
+	return r->engine->name;
+}
+
+bool replay_takes(const struct replay *r, size_t len)
+{
+	return len >= r->engine->frame_min && len <= r->engine->frame_max;
+}
+
+int replay_bench(struct replay *r, const struct replay_bench *bench, struct err *err)
+{
+	return r->engine->bench(r->state, bench, err);
+}
+
 int replay_process(struct replay *r, const struct replay_frame *frame,
 		   struct replay_verdict *ret_verdict, struct err *err)
 {
-	bool fits = frame->len >= r->engine->frame_min && frame->len <= r->engine->frame_max;
 	struct replay_outcome outcome;
 	struct replay_verdict verdict = {0};
-	int ret = fits ? r->engine->process(r->state, frame, &outcome, err)
-		       : process_by_native(r, frame, &outcome, err);
+	int ret = replay_takes(r, frame->len) ? r->engine->process(r->state, frame, &outcome, err)
+					      : process_by_native(r, frame, &outcome, err);
 
 	if (ret < 0)
 		return ret;

@@ -4,6 +4,7 @@
 
 /* A configuration's tables in an engine, ready for packets. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,16 @@ void replay_free(struct replay *r);
 
 int replay_process(struct replay *r, const struct replay_frame *frame,
 		   struct replay_verdict *ret_verdict, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* The name of the engine. */
+const char *replay_engine_of(const struct replay *r);
+
+/* Can the engine itself run a frame of this length? */
+bool replay_takes(const struct replay *r, size_t len);
+
+/* Measure the engine; every frame must be one that it takes. */
+int replay_bench(struct replay *r, const struct replay_bench *bench, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* Frames that the engine has no way to run, shorter or longer than it takes, are decided by the

@@ -126,6 +126,9 @@ def main():
         second = scenario(program, engine, folder, prefixes, seed + 1, n, magic=pcap.MICRO)
         scenario(program, engine, folder, plain, seed + 2, n // 4, order=">",
                  down=["10.0.0.11", "2001:db8:1::12"])
+    labelled = [e[0] for e in first.entropy_of_flow.values() if isinstance(e, tuple)]
+    assert len(set(labelled)) > 0.9 * len(labelled), \
+        f"{len(set(labelled))} flow labels for {len(labelled)} flows"
     assert entropy_of_source(first.entropy_of_flow.values()) == {0}, "an address has no entropy"
     many = entropy_of_source(second.entropy_of_flow.values())
     flows = sum(e is not None for e in second.entropy_of_flow.values())

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef FAIRWAY_REPLAY_PACKET_BUILDER_H
-#define FAIRWAY_REPLAY_PACKET_BUILDER_H
+#ifndef FAIRWAY_REPLAY_TEST_PACKET_BUILDER_H
+#define FAIRWAY_REPLAY_TEST_PACKET_BUILDER_H
 
 /*
  * Frames for tests, written as what is special about them:

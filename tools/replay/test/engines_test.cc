@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "tools/replay/test/cases.h"
+
+extern "C" {
+#include "controlplane/config/config.h"
+#include "tools/replay/replay.h"
+}
+
+using std::string;
+
+/* The engine under test; there is a program for each. */
+extern const char *const test_engine;
+
+/* An engine with a configuration's tables; opened once for all cases. */
+class Engine
+{
+      public:
+	Engine(const string &name, const char *yaml)
+	{
+		auto errors = std::make_unique<struct config_errors>();
+		struct config *config;
+
+		if (config_parse(yaml, strlen(yaml), "test.yaml", &config, errors.get()) < 0) {
+			config_errors_print(errors.get(), stderr);
+			abort();
+		}
+		status_ = replay_open(name.c_str(), config, nullptr, 0, &replay_, &err_);
+		config_free(config);
+	}
+	~Engine()
+	{
+		replay_free(replay_);
+	}
+	Engine(const Engine &) = delete;
+	Engine &operator=(const Engine &) = delete;
+
+	int status() const
+	{
+		return status_;
+	}
+	const char *error() const
+	{
+		return err_.text;
+	}
+
+	struct Result {
+		string verdict, reason, vip, real;
+		Bytes frame;
+
+		bool operator==(const Result &o) const
+		{
+			return std::tie(verdict, reason, vip, real, frame) ==
+			       std::tie(o.verdict, o.reason, o.vip, o.real, o.frame);
+		}
+	};
+
+	Result run(const Bytes &frame)
+	{
+		struct replay_frame in = {frame.data(), frame.size()};
+		struct replay_verdict v;
+		char text[ADDR_STRLEN];
+		struct err err;
+
+		if (replay_process(replay_, &in, &v, &err) < 0) {
+			ADD_FAILURE() << err.text;
+			return {};
+		}
+		return {publish_verdict_name(v.verdict), publish_reason_name(v.reason),
+			v.vip ? v.vip : "", v.real.family ? addr_format(&v.real, text) : "",
+			Bytes(v.frame.bytes, v.frame.bytes + v.frame.len)};
+	}
+
+      private:
+	struct replay *replay_ = nullptr;
+	struct err err_ = {""};
+	int status_;
+};
+
+/* Engine and configuration by name, kept until the program ends. */
+static Engine &engine(const string &name, const char *yaml)
+{
+	static std::map<std::pair<string, const char *>, std::unique_ptr<Engine>> engines;
+	auto &place = engines[{name, yaml}];
+
+	if (!place)
+		place = std::make_unique<Engine>(name, yaml);
+	return *place;
+}
+
+static string hex(const Bytes &b)
+{
+	string s;
+
+	for (size_t i = 0; i < b.size() && i < 160; i++) {
+		char two[4];
+
+		snprintf(two, sizeof(two), i % 2 ? "%02x " : "%02x", b[i]);
+		s += two;
+	}
+	return s + "(" + std::to_string(b.size()) + " bytes)";
+}
+
+static std::ostream &operator<<(std::ostream &out, const Engine::Result &r)
+{
+	return out << r.verdict << " " << r.reason << " vip=" << r.vip << " real=" << r.real
+		   << "\n    " << hex(r.frame);
+}
+
+static const char *real_of(const Case &c)
+{
+	switch (c.way) {
+	case Way::none:
+		return c.real ? c.real : "";
+	case Way::ipip4:
+	case Way::l2dsr4:
+		return "10.0.0.11";
+	case Way::ipip6:
+	case Way::l2dsr6:
+		return "2001:db8:1::11";
+	}
+	return "";
+}
+
+#define SKIP_WITHOUT_PRIVILEGE(e)                                                                  \
+	do {                                                                                       \
+		if ((e).status() == -EPERM || (e).status() == -EACCES)                             \
+			GTEST_SKIP() << (e).error();                                               \
+		ASSERT_EQ((e).status(), 0) << (e).error();                                         \
+	} while (0)
+
+class Packets : public testing::TestWithParam<Case>
+{
+};
+
+TEST_P(Packets, LeaveAsTheyMust)
+{
+	const Case &c = GetParam();
+	Engine &e = engine(test_engine, cases_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	Bytes frame = c.packet.frame();
+	Engine::Result r = e.run(frame);
+
+	EXPECT_EQ(r.verdict, c.verdict);
+	EXPECT_EQ(r.reason, c.reason);
+	EXPECT_EQ(r.vip, c.vip ? c.vip : "");
+	EXPECT_EQ(r.real, real_of(c));
+	EXPECT_EQ(hex(without_free_bits(r.frame, c)), hex(expected_frame(c)));
+	EXPECT_EQ(without_free_bits(r.frame, c), expected_frame(c));
+	EXPECT_EQ(r, engine("native", cases_config).run(frame)) << "native decided otherwise";
+	if (HasFailure())
+		printf("frame %s\n", hex(frame).c_str());
+}
+
+static string case_name(const testing::TestParamInfo<Packets::ParamType> &info)
+{
+	return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Engine, Packets, testing::ValuesIn(cases), case_name);
+
+/* Whatever a frame is cut to, there is a verdict, it is native's, and a cut frame never leaves. */
+TEST(Engine, TakeFramesCutAtEveryLength)
+{
+	Engine &e = engine(test_engine, cases_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	for (const Packet &p :
+	     {tcp4("203.0.113.1", 80).options(8).data_offset(8), udp4("203.0.113.1", 81),
+	      tcp6("2001:db8:80::1", 81), udp6("2001:db8:80::1", 82)}) {
+		Bytes whole = p.frame();
+
+		for (size_t len = 0; len <= whole.size(); len++) {
+			Bytes frame(whole.begin(), whole.begin() + (ptrdiff_t)len);
+			Engine::Result r = e.run(frame);
+
+			ASSERT_EQ(r.verdict, len < whole.size() ? "drop" : "forward")
+				<< len << " of " << whole.size() << " bytes";
+			ASSERT_EQ(r, engine("native", cases_config).run(frame)) << len << " bytes";
+		}
+	}
+}
+
+/* Four reals, and host bits in both sources for the flow's entropy. */
+static const char *const spread_config = R"(
+node:
+  name: spread
+  interfaces: [eth0]
+  tunnel_source: {ipv4: 198.18.0.0/16, ipv6: "2001:db8:ff::/64"}
+  hash_seed: "000102030405060708090a0b0c0d0e0f"
+pools:
+  - name: to4
+    encap: ipip
+    table_size: 4099
+    reals: [{address: 10.0.0.1}, {address: 10.0.0.2}, {address: 10.0.0.3}, {address: 10.0.0.4}]
+  - name: to6
+    encap: ipip
+    table_size: 4099
+    reals: [{address: "2001:db8:1::1"}, {address: "2001:db8:1::2"}, {address: "2001:db8:1::3"}]
+vips:
+  - name: four
+    address: 203.0.113.1
+    services: [{protocol: tcp, port: 80, pool: to4}, {protocol: tcp, port: 81, pool: to6}]
+  - name: six
+    address: 2001:db8:80::1
+    services: [{protocol: tcp, port: 80, pool: to4}, {protocol: tcp, port: 81, pool: to6}]
+)";
+
+/* The outer source of a frame that left, and the flow label. */
+static string outer_source(const Bytes &frame)
+{
+	size_t at = frame[12] == 0x08 ? 26 : 22, len = frame[12] == 0x08 ? 4 : 16;
+
+	return string(frame.begin() + (ptrdiff_t)at, frame.begin() + (ptrdiff_t)(at + len));
+}
+
+static uint32_t flow_label(const Bytes &frame)
+{
+	return (uint32_t)(frame[15] & 0xf) << 16 | (uint32_t)frame[16] << 8 | frame[17];
+}
+
+TEST(Engine, KeepAFlowOnOneRealAndOnePath)
+{
+	Engine &e = engine(test_engine, spread_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	for (Packet p : {tcp4("203.0.113.1", 80), tcp4("203.0.113.1", 81),
+			 tcp6("2001:db8:80::1", 80), tcp6("2001:db8:80::1", 81)}) {
+		for (unsigned port = 1000; port < 1050; port++) {
+			Engine::Result first =
+				e.run(p.port_from(port).flags(0x02).payload(0).frame());
+			Engine::Result later =
+				e.run(p.flags(0x11).payload(500).tos(3).ttl(9).id(77).df().frame());
+
+			ASSERT_EQ(first.verdict, "forward");
+			ASSERT_EQ(first.real, later.real);
+			ASSERT_EQ(outer_source(first.frame), outer_source(later.frame));
+			if (first.frame[12] == 0x86) {
+				ASSERT_EQ(flow_label(first.frame), flow_label(later.frame));
+			}
+		}
+	}
+}
+
+TEST(Engine, SpreadFlowsOverRealsAndPaths)
+{
+	const unsigned n = 2000;
+	Engine &e = engine(test_engine, spread_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	for (Packet p : {tcp4("203.0.113.1", 80), tcp4("203.0.113.1", 81),
+			 tcp6("2001:db8:80::1", 80), tcp6("2001:db8:80::1", 81)}) {
+		std::map<string, unsigned> reals;
+		std::set<string> sources;
+		std::set<uint32_t> labels;
+
+		for (unsigned i = 0; i < n; i++) {
+			Engine::Result r = e.run(p.port_from(10000 + i).frame());
+
+			ASSERT_EQ(r.verdict, "forward");
+			reals[r.real]++;
+			sources.insert(outer_source(r.frame));
+			if (r.frame[12] == 0x86)
+				labels.insert(flow_label(r.frame));
+		}
+		/* Six standard deviations around an even spread. */
+		for (auto &[real, count] : reals)
+			EXPECT_NEAR(count, (double)n / (double)reals.size(), 120) << real;
+		EXPECT_EQ(reals.size(), reals.begin()->first.find(':') == string::npos ? 4U : 3U);
+		EXPECT_GT(sources.size(), n * 95 / 100);
+		if (!labels.empty()) {
+			EXPECT_GT(labels.size(), n * 95 / 100);
+		}
+	}
+}
