@@ -3,9 +3,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -340,6 +342,22 @@ TEST_F(Publish, AnUnknownMacDropsUnderItsOwnNameUntilItIsLearnt)
 	ASSERT_EQ(publish_nexthop_set(p, &real, 7, (const uint8_t *)"\x02\0\0\0\0\x33", &err), 0);
 	EXPECT_EQ(send(syn("198.51.100.7", 1, "203.0.113.80", 443)).verdict, (uint32_t)LB_FORWARD);
 	EXPECT_EQ(out[5], 0x33);
+}
+
+TEST(Reasons, EachStandsInTheTableOfPacketsWithItsVerdict)
+{
+	std::ifstream file(FAIRWAY_SOURCE_ROOT "/docs/packets.md");
+	std::stringstream text;
+
+	text << file.rdbuf();
+	for (int r = 0; r < LB_REASON_COUNT; r++) {
+		enum lb_reason reason = (enum lb_reason)r;
+		std::string row = std::string("| ") +
+				  publish_verdict_name(publish_reason_verdict(reason)) + " | `" +
+				  publish_reason_name(reason) + "` |";
+
+		EXPECT_NE(text.str().find(row), std::string::npos) << row;
+	}
 }
 
 /* The reference: a model of what should be, against what packets see, over random changes. */
