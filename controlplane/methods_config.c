@@ -156,7 +156,8 @@ int method_config_save(void *arg, json_t *params, struct api_reply *reply)
 	if (foreign && !api_bool(params, "force")) {
 		api_fail(reply, API_CONFLICT, "%s was edited since fairwayd last read or wrote it",
 			 d->config_path);
-		return api_hint(reply, "see `fairway config diff`; force overwrites the file");
+		return api_hint(reply,
+				"see `fairway config diff`; --force (force: true) overwrites it");
 	}
 	if (write && config_save(d->config_path, d->cfg, &err) < 0)
 		return api_fail(reply, API_FAILED, "%s", err.text);

@@ -13,7 +13,7 @@ int fail_brake(struct api_reply *reply, const char *brake, const char *why,
 	       const struct vip_changes *changes)
 {
 	api_fail(reply, API_NEEDS_FORCE, "%s", why);
-	api_hint(reply, "if that is what you want, say it with force");
+	api_hint(reply, "if that is what you want, add --force (force: true)");
 	api_data(reply, "brake", json_string(brake));
 	return api_data(reply, "plan", doc_plan(changes));
 }

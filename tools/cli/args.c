@@ -14,6 +14,16 @@
 #define TIMEOUT_MAX_S  3600
 #define FILE_MAX_BYTES ((size_t)16 * 1024 * 1024)
 
+/* Near by a slip of the keyboard, or an abbreviation. */
+static void offer(struct suggest *s, const char *candidate)
+{
+	size_t len = strlen(s->word);
+
+	suggest_offer(s, candidate);
+	if (!s->best && len >= 2 && strncmp(s->word, candidate, len) == 0)
+		s->best = candidate;
+}
+
 /* ---- options ---- */
 
 static int parse_timeout(const char *text, unsigned *ret_ms, struct err *err)
@@ -35,7 +45,7 @@ static int unknown_option(const char *word, struct err *err)
 
 	suggest_init(&s, word);
 	for (size_t i = 0; i < command_option_count; i++)
-		suggest_offer(&s, command_options[i].word);
+		offer(&s, command_options[i].word);
 	if (s.best)
 		return err_set(err, -EINVAL, "unknown option %s: did you mean %s?", word, s.best);
 	return err_set(err, -EINVAL, "unknown option %s: see `fairway --help`", word);
@@ -125,7 +135,7 @@ static int unknown_object(const char *word, struct err *err)
 
 	suggest_init(&s, word);
 	for (size_t i = 0; i < command_object_count; i++)
-		suggest_offer(&s, command_objects[i].word);
+		offer(&s, command_objects[i].word);
 	if (s.best)
 		return err_set(err, -EINVAL, "unknown command '%s': did you mean `fairway %s`?",
 			       word, s.best);
@@ -153,7 +163,7 @@ static int unknown_verb(const char *object, const char *verb, struct err *err)
 	suggest_init(&s, verb ? verb : "");
 	for (size_t i = 0; verb && i < command_count; i++) {
 		if (strcmp(commands[i].object, object) == 0)
-			suggest_offer(&s, commands[i].verb);
+			offer(&s, commands[i].verb);
 	}
 	list_verbs(object, verbs, sizeof(verbs));
 	if (!verb)
@@ -226,7 +236,7 @@ static int unknown_word(const struct command *cmd, const char *word, struct err 
 		if (!arg->key)
 			continue;
 		keys = true;
-		suggest_offer(&s, arg->key);
+		offer(&s, arg->key);
 	}
 	if (s.best)
 		return usage_error(cmd, err, "unexpected '%s': did you mean '%s'?", word, s.best);

@@ -158,6 +158,7 @@ TEST(Args, UnknownWordsSuggestTheNearest)
 {
 	expect_usage("vpi list", "did you mean `fairway vip`?");
 	expect_usage("stat", "did you mean `fairway status`?");
+	expect_usage("conf diff", "did you mean `fairway config`?");
 	expect_usage("vip lsit", "did you mean `fairway vip list`?");
 	expect_usage("vip frobnicate", "it knows: list, show, add, remove, set");
 	expect_usage("vip", "needs to know what to do: list");

@@ -414,14 +414,14 @@ int display_view(FILE *out, const json_t *document, const struct view *view)
 
 		if (!mem)
 			return -ENOMEM;
-		if (block->title)
+		if (block->title && *block->title)
 			snprintf(title, sizeof(title), "%s\n", block->title);
 		ret = print_block(mem, document, block, title);
 		if (fclose(mem) != 0 || ret < 0)
 			return ret < 0 ? ret : -ENOMEM;
 		if (len == 0)
 			continue;
-		/* An empty line between blocks that are there; a titled block starts anew. */
+		/* A block with a title, be it empty, stands off from the one before. */
 		if (!first && block->title)
 			fputc('\n', out);
 		fwrite(text, 1, len, out);

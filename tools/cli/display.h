@@ -33,7 +33,7 @@ enum view_kind {
 
 struct view_block {
 	enum view_kind kind;
-	const char *title; /* a line above; NULL for none */
+	const char *title; /* a line above; "": only an empty line; NULL: neither */
 	const char *path;  /* "" is the whole document; lists on the way are walked through */
 	const struct view_column *columns; /* ends with header NULL */
 	const char *empty; /* said instead of no rows; NULL: the block is then left out */

@@ -153,11 +153,16 @@ TEST(Views, VipListSaysWhyAVipIsNotAnnounced)
 
 TEST(Views, ChangesSayWhatBreaksAndThatTheyAreUnsaved)
 {
-	EXPECT_EQ(show(R"({"changed":true,"unsaved_changes":true,"plan":[{"text":"remove real r",
-		       "breaks":"its connections end"}],"warnings":["two left"]})",
+	EXPECT_EQ(show(R"({"changed":true,"unsaved_changes":true,"plan":[
+		       {"action":"remove","text":"remove real r","breaks":"its connections end"}],"warnings":["two left"]})",
 		       &view_change),
 		  "remove real r\n    breaks: its connections end\nwarning: two left\n"
 		  "unsaved: `fairway config save` writes the running configuration to its file\n");
+	/* Intent isn't for the file. */
+	EXPECT_EQ(show(R"({"changed":true,"unsaved_changes":true,"plan":[
+		       {"action":"drain","text":"drain real r","breaks":null}],"warnings":[]})",
+		       &view_change),
+		  "drain real r\n");
 	EXPECT_EQ(show(R"({"changed":false,"unsaved_changes":true,"plan":[],"warnings":[]})",
 		       &view_change),
 		  "nothing to change: it is so already\n");

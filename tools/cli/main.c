@@ -71,7 +71,31 @@ static enum exit_code fail_usage(const struct args_options *opts, const struct e
 	return fail(opts, EXIT_USAGE, "usage", err->text);
 }
 
-/* What the daemon said: its message, then what it carries (findings, a plan, a hint). */
+/* Its one line. Of several findings that would be the first, which comes again with the others. */
+static void put_message(const char *message, const json_t *findings)
+{
+	if (json_array_size(findings) > 1) {
+		fprintf(stderr, "fairway: refused, the configuration has %zu errors:\n",
+			json_array_size(findings));
+		return;
+	}
+	fputs("fairway: ", stderr);
+	display_text(stderr, message, false);
+	fputc('\n', stderr);
+}
+
+/* What the error carries: findings, a plan, a hint. One finding is the message itself. */
+static void put_error_data(const json_t *data)
+{
+	AUTO_JSON json_t *rest = json_copy((json_t *)data);
+
+	if (json_array_size(json_object_get(rest, "errors")) == 1)
+		json_object_del(rest, "errors");
+	if (!rest || display_view(stderr, rest, &view_error_data) < 0)
+		fputs("fairway: out of memory for the rest of the message\n", stderr);
+}
+
+/* What the daemon said. */
 static enum exit_code report_error(const struct args_options *opts, const json_t *error)
 {
 	const char *message = json_string_value(json_object_get(error, "message"));
@@ -82,11 +106,9 @@ static enum exit_code report_error(const struct args_options *opts, const json_t
 		report_json(EXIT_REFUSED, "", message, error);
 		return EXIT_REFUSED;
 	}
-	fputs("fairway: ", stderr);
-	display_text(stderr, message, false);
-	fputc('\n', stderr);
-	if (json_is_object(data) && display_view(stderr, data, &view_error_data) < 0)
-		fputs("fairway: out of memory for the rest of the message\n", stderr);
+	put_message(message, json_object_get(data, "errors"));
+	if (json_is_object(data))
+		put_error_data(data);
 	if (code == RPC_METHOD_NOT_FOUND || code == RPC_INVALID_PARAMS)
 		fputs("  this fairway is version " FAIRWAY_VERSION
 		      "; `fairway status` tells the daemon's\n",

@@ -222,11 +222,16 @@ class Refusals(unittest.TestCase):
         self.assertEqual(err, "fairway: no VIP 'wbe'\n  did you mean 'web'?\n")
 
     def test_findings_have_their_places(self):
-        err = self.refused({"code": 6, "message": "f.yaml has 1 error", "data": {
-            "name": "config_errors", "hint": None, "warnings": [], "errors": [
-                {"file": "f.yaml", "line": 3, "column": 5, "message": "bad port",
-                 "hint": "use 1 to 65535"}]}}, "config", "apply")
-        self.assertIn("f.yaml:3:5: bad port: use 1 to 65535\n", err)
+        found = {"file": "f.yaml", "line": 3, "column": 5, "message": "bad port",
+                 "hint": "use 1 to 65535"}
+        line = "f.yaml:3:5: bad port: use 1 to 65535"
+        error = {"code": 6, "message": line, "data": {
+            "name": "config_errors", "hint": None, "warnings": [], "errors": [found]}}
+        self.assertEqual(self.refused(error, "config", "apply"), f"fairway: {line}\n")
+        error["data"]["errors"].append({**found, "line": 4})
+        self.assertEqual(self.refused(error, "config", "apply"),
+                         "fairway: refused, the configuration has 2 errors:\n"
+                         f"{line}\n{line.replace(':3:', ':4:')}\n")
 
     def test_brakes_show_the_plan(self):
         err = self.refused({"code": 5, "message": "this would remove 3 of 4 VIPs", "data": {

@@ -47,7 +47,8 @@ static void put_service(FILE *out, const json_t *service)
 
 static void cell_service(FILE *out, const json_t *row, const json_t *value)
 {
-	put_service(out, value ? value : row);
+	(void)row;
+	put_service(out, value);
 }
 
 /* In the words that `vip add` takes: "tcp/443=web udp/443=web". */
@@ -223,7 +224,7 @@ static void cell_config(FILE *out, const json_t *row, const json_t *value)
 {
 	cell_text(out, row, display_find(value, "file"));
 	if (display_find(value, "age_ms")) {
-		fputs(", loaded ", out);
+		fputs(", as of ", out);
 		cell_age(out, row, display_find(value, "age_ms"));
 		fputs(" ago", out);
 	}
@@ -425,6 +426,26 @@ VIEW(explain,
 
 /* ---- changes and configuration ---- */
 
+/* Did the change touch the configuration? What drain, disable and enable do is intent, and has no
+ * place in the file. */
+static bool changes_config(const json_t *change)
+{
+	static const char *const not_config[] = {"drain", "disable", "enable", "announce",
+						 "withdraw"};
+	const json_t *plan = display_find(change, "plan");
+
+	for (size_t i = 0; i < json_array_size(plan); i++) {
+		const char *action = text_at(json_array_get(plan, i), "action");
+		bool config = action != NULL;
+
+		for (size_t j = 0; config && j < ARRAY_SIZE(not_config); j++)
+			config = strcmp(action, not_config[j]) != 0;
+		if (config)
+			return true;
+	}
+	return false;
+}
+
 static void cell_change_note(FILE *out, const json_t *row, const json_t *value)
 {
 	(void)value;
@@ -432,7 +453,7 @@ static void cell_change_note(FILE *out, const json_t *row, const json_t *value)
 		fputs("nothing to change: it is so already", out);
 	else if (json_array_size(display_find(row, "plan")) == 0)
 		fputs("done", out);
-	if (true_at(row, "unsaved_changes") && true_at(row, "changed"))
+	if (true_at(row, "unsaved_changes") && true_at(row, "changed") && changes_config(row))
 		fputs("unsaved: `fairway config save` writes the running configuration to its file",
 		      out);
 }
@@ -532,7 +553,7 @@ VIEW(config_save, {VIEW_LINES, NULL, "", COLUMNS(OPT("", "file", cell_saved)), N
 
 VIEW(config_show, {VIEW_TEXT, NULL, "text", NULL, NULL});
 
-VIEW(error_data, BLOCK_ERRORS, BLOCK_WARNINGS, BLOCK_PLAN,
+VIEW(error_data, BLOCK_ERRORS, BLOCK_PLAN,
      {VIEW_LINES, NULL, "hint", COLUMNS(OPT("  ", "", cell_text)), NULL});
 
 /* ---- journal, doctor ---- */
