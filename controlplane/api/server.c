@@ -24,6 +24,7 @@ struct api_client {
 	char *buf; /* what has come and isn't carried out yet */
 	size_t len, cap;
 	size_t scanned; /* bytes of buf known to hold no LF */
+	bool reading;   /* libuv reads from it */
 	bool paused;    /* not reading until its backlog is gone */
 	bool ending;    /* no more requests: close once all is written */
 	bool closing;
@@ -46,6 +47,7 @@ struct api_write {
 };
 
 static void serve(struct api_client *c);
+static void set_reading(struct api_client *c, bool on);
 
 static void handle_closed(uv_handle_t *handle)
 {
@@ -110,7 +112,7 @@ static void received(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	if (n == UV_EOF) {
 		/* A client may shut down its half and still wait for answers. */
 		c->ending = true;
-		uv_read_stop(stream);
+		set_reading(c, false);
 		if (backlog(c) == 0 && c->len == 0)
 			client_close(c);
 		else
@@ -180,7 +182,7 @@ static int too_long(struct api_client *c)
 
 	c->ending = true;
 	c->len = c->scanned = 0;
-	uv_read_stop((uv_stream_t *)&c->pipe);
+	set_reading(c, false);
 	return rc < 0 ? rc : send_text(c, text);
 }
 
@@ -217,6 +219,19 @@ static int serve_line(struct api_client *c)
 	return rc < 0 ? rc : 1;
 }
 
+static void set_reading(struct api_client *c, bool on)
+{
+	uv_stream_t *stream = (uv_stream_t *)&c->pipe;
+
+	if (c->reading == on)
+		return;
+	c->reading = on;
+	if (!on)
+		uv_read_stop(stream);
+	else if (uv_read_start(stream, alloc_buf, received) < 0)
+		client_close(c);
+}
+
 static void serve(struct api_client *c)
 {
 	int rc = 0;
@@ -238,10 +253,7 @@ static void serve(struct api_client *c)
 			client_close(c);
 		return;
 	}
-	if (c->paused)
-		uv_read_stop((uv_stream_t *)&c->pipe);
-	else if (uv_read_start((uv_stream_t *)&c->pipe, alloc_buf, received) < 0)
-		client_close(c);
+	set_reading(c, !c->paused);
 }
 
 static struct api_client *client_new(struct api_server *s)
