@@ -157,13 +157,16 @@ class Neighbour : public testing::Test
 		return text;
 	}
 
-	/* A veth pair, with kernel timers short enough to wait for. */
+	/* A veth pair, with kernel timers short enough to wait for, and no duplicate address
+	 * detection, whose end would be news that covers for missed ones. */
 	void wire(const std::string &here, const std::string &there, const std::string &mac)
 	{
 		sh("ip link add " + here + " type veth peer name " + there + " address " + mac +
 		   " && ip link set " + there + " netns " + std::to_string(peer_ns->pid) +
-		   " && ip link set " + here + " up");
-		peer("ip link set " + there + " up");
+		   " && echo 0 > /proc/sys/net/ipv6/conf/" + here + "/accept_dad && " +
+		   "ip link set " + here + " up");
+		peer("echo 0 > /proc/sys/net/ipv6/conf/" + there + "/accept_dad && " +
+		     "ip link set " + there + " up");
 		for (const char *family : {"ipv4", "ipv6"}) {
 			std::string dir = std::string("/proc/sys/net/") + family + "/neigh/" + here;
 
@@ -173,6 +176,20 @@ class Neighbour : public testing::Test
 			   "echo 200 > interval_probe_time_ms");
 		}
 		sh("echo 0 > /proc/sys/net/ipv4/neigh/" + here + "/locktime");
+	}
+
+	/* An entry that never changes, so that no news of it covers for other news that were
+	 * missed. */
+	static void pin(const std::string &target)
+	{
+		sh("ip neigh replace " + target + " lladdr " + PEER_MAC + " dev hv0 nud permanent");
+	}
+
+	/* All news up to now are read and acted on once the last of them, this one, has been. */
+	void settle(const struct neighbour_watch *w)
+	{
+		sh("ip link set hv0 mtu 1490");
+		ASSERT_TRUE(run_until([&] { return neighbour_watch_nexthop(w)->mtu == 1490; }));
 	}
 
 	bool run_until(std::function<bool()> done, uint64_t deadline_ms = 15000)
@@ -378,12 +395,33 @@ TEST_F(Neighbour, ChangedRouteLeadsElsewhereAtOnce)
 
 TEST_F(Neighbour, RoutingRulesAreFollowed)
 {
-	sh("ip route add 10.99.0.0/16 via 10.7.0.2 table 77");
+	pin("10.7.0.2");
+	sh("ip route add 10.99.0.0/16 via 10.7.0.2 && "
+	   "ip route add unreachable 10.99.0.0/16 table 77");
 	struct neighbour_watch *w = watch("10.99.1.2");
 
-	ASSERT_TRUE(run_until_reason(w, "no route"));
+	ASSERT_TRUE(run_until_reason(w, ""));
+	settle(w);
 	sh("ip rule add to 10.99.0.0/16 table 77");
+	EXPECT_TRUE(run_until_reason(w, "is of type unreachable"));
+	sh("ip rule del to 10.99.0.0/16 table 77");
 	EXPECT_TRUE(run_until_reason(w, ""));
+}
+
+TEST_F(Neighbour, NextHopObjectsAreFollowed)
+{
+	pin("10.7.0.2");
+	/* Only the object is told of, not the routes that use it. */
+	sh("echo 0 > /proc/sys/net/ipv4/nexthop_compat_mode && "
+	   "ip nexthop add id 1 via 10.7.0.2 dev hv0 && ip route add 10.99.0.0/16 nhid 1");
+	struct neighbour_watch *w = watch("10.99.1.2");
+	struct addr other = address("10.7.0.3");
+
+	ASSERT_TRUE(run_until_reason(w, ""));
+	settle(w);
+	sh("ip nexthop replace id 1 via 10.7.0.3 dev hv0");
+	EXPECT_TRUE(run_until(
+		[&] { return addr_equal(&neighbour_watch_nexthop(w)->gateway, &other); }));
 }
 
 TEST_F(Neighbour, InterfaceDownIsSaidAndComesBack)
