@@ -23,7 +23,7 @@ const struct command_object command_objects[] = {
 const size_t command_object_count = ARRAY_SIZE(command_objects);
 
 const struct command_option command_options[] = {
-	{"--json", NULL, "print one JSON document instead of tables (docs/api.md)", false},
+	{"--json", NULL, "print one JSON document instead of tables", false},
 	{"--socket", "PATH", "the daemon's socket (default /run/fairway/fairwayd.sock)", false},
 	{"--timeout", "SECONDS", "how long to wait for the daemon (default 10)", false},
 	{"--force", NULL, "do it although a brake holds it back", true},

@@ -101,8 +101,12 @@ class World:
         for name in ("bpf", "state", "bird"):
             (self.dir / name).mkdir()
         run("mount", "-t", "bpf", "bpf", self.dir / "bpf")
-        self.make_network()
-        self.start_daemon()
+        try:
+            self.make_network()
+            self.start_daemon()
+        except BaseException:
+            self.close()
+            raise
 
     def spawn(self, *argv, log="log"):
         out = open(self.dir / log, "ab")  # pylint: disable=consider-using-with
@@ -647,6 +651,7 @@ class ZStopping(Case):
     def test_intent_outlasts_the_daemon_and_its_absence_is_told(self):
         self.done("real", "drain", "10.77.0.12")
         WORLD.stop_daemon()
+        self.assertEqual(WORLD.daemon.returncode, 0, WORLD.log.read_text())
         done = WORLD.fairway("status")
         self.assertEqual((done.returncode, done.stdout), (3, ""))
         self.assertIn(str(WORLD.socket), done.stderr)

@@ -84,7 +84,7 @@ void help_program(FILE *out)
 	      "  2  wrong usage\n"
 	      "  3  the daemon can't be reached or doesn't answer\n"
 	      "  4  a check ran and found trouble (config check, doctor)\n"
-	      "\nMore: fairway(8); the API behind it is in api.md.\n",
+	      "\nMore: fairway(8); api.md has the JSON documents and the API behind them.\n",
 	      out);
 }
 

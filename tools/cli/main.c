@@ -132,11 +132,19 @@ static enum exit_code show(const struct args_options *opts, const struct command
 }
 
 /* No valid answer came: ret and err are rpc_call()'s. */
-static enum exit_code fail_call(const struct args_options *opts, int ret, const struct err *err)
+static enum exit_code fail_call(const struct args_options *opts, const struct command *cmd, int ret,
+				bool sent, const struct err *err)
 {
+	bool changes = cmd->view == &view_change || cmd->view == &view_config_save;
+	char text[sizeof(err->text) + 128];
+
+	snprintf(text, sizeof(text), "%s%s", err->text,
+		 sent && changes ? ". Whether the change was made isn't known: look before you "
+				   "try again"
+				 : "");
 	if (ret == -ENOMEM || ret == -EPROTONOSUPPORT)
-		return fail(opts, EXIT_REFUSED, "failed", err->text);
-	return fail(opts, EXIT_UNREACHABLE, "unreachable", err->text);
+		return fail(opts, EXIT_REFUSED, "failed", text);
+	return fail(opts, EXIT_UNREACHABLE, "unreachable", text);
 }
 
 static enum exit_code run_call(const struct args_options *opts, const struct command *cmd,
@@ -148,7 +156,7 @@ static enum exit_code run_call(const struct args_options *opts, const struct com
 	int ret = rpc_call(opts->socket, opts->timeout_ms, cmd->method, params, &answer, &err);
 
 	if (ret < 0)
-		return fail_call(opts, ret, &err);
+		return fail_call(opts, cmd, ret, answer.sent, &err);
 	code = answer.error ? report_error(opts, answer.error) : show(opts, cmd, answer.result);
 	rpc_answer_fini(&answer);
 	return code;

@@ -286,7 +286,11 @@ class Peers(unittest.TestCase):
         self.no_answer(lambda conn, _: conn.close(), "closed the connection", read=False)
 
     def test_a_change_that_got_no_answer_may_have_happened(self):
-        self.no_answer(says(b""), "Whether it acted isn't known", "real", "drain", "10.0.0.1")
+        unknown = "Whether the change was made isn't known"
+        self.no_answer(says(b""), unknown, "real", "drain", "10.0.0.1")
+        with Peer(says(b"")) as peer:
+            self.assertNotIn(unknown, fairway("real", "list", peer=peer).stderr)
+        self.assertNotIn(unknown, fairway("--socket", "/nonexistent/s", "config", "save").stderr)
 
     def test_silence_ends_at_the_timeout(self):
         release = threading.Event()

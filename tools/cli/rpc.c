@@ -23,7 +23,7 @@ struct call {
 	const char *path;
 	uint64_t deadline_ns;
 	unsigned timeout_ms;
-	bool sent; /* the daemon may have acted */
+	bool sent; /* all of the request: the daemon may have acted */
 };
 
 void rpc_answer_fini(struct rpc_answer *answer)
@@ -112,10 +112,8 @@ static int call_connect(struct call *c, struct err *err)
 
 static int lost_error(const struct call *c, int code, const char *what, struct err *err)
 {
-	return err_set(err, code, "fairwayd at %s %s%s", c->path, what,
-		       c->sent ? ". Whether it acted isn't known: see `fairway status`, "
-				 "`systemctl status fairwayd`"
-			       : ": see `systemctl status fairwayd`");
+	return err_set(err, code, "fairwayd at %s %s: see `systemctl status fairwayd`", c->path,
+		       what);
 }
 
 static int timeout_error(const struct call *c, struct err *err)
@@ -160,7 +158,8 @@ static int call_send(struct call *c, const char *text, size_t len, struct err *e
 			if (ret < 0)
 				return ret;
 		} else if (errno == EPIPE || errno == ECONNRESET) {
-			/* It may have said why before it closed: reading finds out. */
+			/* It may have said why before it closed: reading finds out. A request
+			 * that lacks its end isn't carried out. */
 			return 0;
 		} else if (errno != EINTR) {
 			return lost_error(c, -errno, strerror(errno), err);
@@ -343,5 +342,6 @@ int rpc_call(const char *socket_path, unsigned timeout_ms, const char *method, j
 		ret = parse_answer(&c, &line, ret_answer, err);
 	if (c.fd >= 0)
 		close(c.fd);
+	ret_answer->sent = c.sent;
 	return ret;
 }

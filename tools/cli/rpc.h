@@ -3,6 +3,7 @@
 #define FAIRWAY_CLI_RPC_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "controlplane/base/err.h"
 
@@ -19,6 +20,7 @@
 struct rpc_answer {
 	json_t *result; /* exactly one of the two is set; the caller's reference */
 	json_t *error;
+	bool sent; /* the whole request was; set also when no answer came */
 };
 
 void rpc_answer_fini(struct rpc_answer *answer);
