@@ -469,8 +469,8 @@ static void snapshot_unsendable(const struct peer *p, const struct rib_counts *c
 		if (!counts->unsendable[i] || n >= sizeof(ret->unsendable_reason))
 			continue;
 		n += (size_t)snprintf(ret->unsendable_reason + n,
-				      sizeof(ret->unsendable_reason) - n, "%s%s: %.240s", n ? "; " : "",
-				      families[i].name, p->unsendable[i]);
+				      sizeof(ret->unsendable_reason) - n, "%s%s: %.240s",
+				      n ? "; " : "", families[i].name, p->unsendable[i]);
 	}
 }
 

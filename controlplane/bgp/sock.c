@@ -64,6 +64,12 @@ static int set_precedence(int fd, uint8_t family, struct err *err)
 		       err);
 }
 
+/* A message waits for nothing: several at a time are put together before they are sent. */
+static int set_nodelay(int fd, struct err *err)
+{
+	return set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY", err);
+}
+
 static int new_socket(uint8_t family, int *ret_fd, struct err *err)
 {
 	int af = family == 4 ? AF_INET : AF_INET6;
@@ -135,6 +141,8 @@ int bgp_sock_connect(const struct bgp_neighbor *nb, int *ret_fd, struct err *err
 	int ret = new_socket(nb->address.family, &fd, err);
 
 	if (!ret)
+		ret = set_nodelay(fd, err);
+	if (!ret)
 		ret = set_ttl(fd, nb, err);
 	if (!ret && nb->password[0])
 		ret = bgp_sock_set_password(fd, &nb->address, nb->password, err);
@@ -192,5 +200,7 @@ int bgp_sock_accepted(int fd, const struct bgp_neighbor *nb, struct err *err)
 {
 	int ret = set_ttl(fd, nb, err);
 
+	if (!ret)
+		ret = set_nodelay(fd, err);
 	return ret ? ret : set_precedence(fd, nb->address.family, err);
 }

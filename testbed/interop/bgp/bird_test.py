@@ -187,10 +187,14 @@ class Bird2(InteropTest):
         bird = Bird(self.lab, protocol("v4", OURS4, THEIRS4, extra="hold time 90;"))
         self.speaker.configure(V4 + " hold=90")
         self.speaker.wait_established(THEIRS4)
+        run("ip", "netns", "exec", self.lab.theirs, "sysctl", "-qw", "net.ipv4.tcp_orphan_retries=1")
+        # Nothing may be on its way, or its retransmission would be the probe.
+        wait_for("all is acknowledged", lambda: all("unacked:" not in run(
+            "ip", "netns", "exec", ns, "ss", "-tinH") for ns in (self.lab.ours, self.lab.theirs)))
         self.lab.blackhole(True)
         bird.process.stop(kill=True)
-        # The kernel's FIN of the dead process dies with its socket's retransmissions.
-        run("ip", "netns", "exec", self.lab.theirs, "ss", "-K", "dst", OURS4, check=False)
+        wait_for("the dead peer's kernel forgets the connection", lambda: OURS4 not in run(
+            "ip", "netns", "exec", self.lab.theirs, "ss", "-tanH"))
         self.lab.blackhole(False)
         bird.start()
         wait_for("a second session", lambda: (
