@@ -13,6 +13,9 @@
  *   error. It says nothing about the server, so it changes neither its state nor its counts; it is
  *   reported by its own event and its own counters.
  *
+ * Each check in flight holds one descriptor, so a program that checks thousands raises its soft
+ * RLIMIT_NOFILE (often 1024) to the hard one first.
+ *
  * All calls belong to the loop's thread. docs/health-checks.md has the semantics and every reason
  * text for operators. */
 
