@@ -129,7 +129,7 @@ class Speaker:
     """bgp_speaker_cli: commands in, events out."""
 
     def __init__(self, lab, ns=None):
-        cli = os.environ.get("BGP_SPEAKER_CLI", "build/testbed/interop/bgp/bgp_speaker_cli")
+        cli = os.environ.get("BGP_SPEAKER_CLI", "build/controlplane/bgp/bgp_speaker_cli")
         self.proc = subprocess.Popen(["ip", "netns", "exec", ns or lab.ours, cli], text=True,
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.events = []

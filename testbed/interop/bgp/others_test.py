@@ -75,7 +75,7 @@ class Promises:
 
 
 class Frr(Promises, InteropTest):
-    needs = ("vtysh",)
+    needs = ("vtysh", "/usr/lib/frr/bgpd", "/usr/lib/frr/zebra")
     lib = "/usr/lib/frr"
 
     def daemon_start(self, password=None):
