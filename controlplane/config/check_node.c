@@ -100,6 +100,8 @@ static void check_neighbor(const struct check *c, const struct config_neighbor *
 	const char *unfit = check_unfit(&n->address);
 	char text[ADDR_STRLEN];
 
+	if (!unfit && n->address.family == 4 && n->address.bytes[0] >= 240)
+		unfit = "a reserved address";
 	if (unfit && !strstr(unfit, "loopback"))
 		report_error(c->errs, check_mark(c, &n->address, &n->mark),
 			     "use the address that the router speaks BGP from", "neighbor %s is %s",
@@ -107,6 +109,38 @@ static void check_neighbor(const struct check *c, const struct config_neighbor *
 	check_hold_time(c, n);
 	check_next_hop(c, &n->next_hop.ipv4, &n->next_hop.mark);
 	check_next_hop(c, &n->next_hop.ipv6, &n->next_hop.mark);
+}
+
+/* A VIP of this family that nobody can be told of: no session of the family, and no next hop for
+ * it on one of the other. */
+static bool is_unheard(const struct config *cfg, uint8_t family)
+{
+	const struct config_bgp *bgp = &cfg->bgp;
+	bool wanted = false;
+
+	for (size_t i = 0; i < cfg->n_vips; i++)
+		wanted |= cfg->vips[i].address.family == family &&
+			  cfg->vips[i].announce.when != CONFIG_ANNOUNCE_NEVER;
+	for (size_t i = 0; i < bgp->n_neighbors; i++) {
+		const struct config_neighbor *n = &bgp->neighbors[i];
+		const struct config_next_hop *h = &n->next_hop;
+
+		if (n->address.family == family || (family == 4 ? h->ipv4 : h->ipv6).family)
+			return false;
+	}
+	return wanted && bgp->n_neighbors;
+}
+
+static void warn_unheard(const struct check *c, unsigned family)
+{
+	char hint[96];
+
+	if (!is_unheard(c->cfg, (uint8_t)family))
+		return;
+	snprintf(hint, sizeof(hint), "add a neighbor with one, or next_hop: {ipv%u: ...}", family);
+	report_warning(c->errs, check_mark(c, &c->cfg->bgp.neighbors, &c->cfg->bgp.mark), hint,
+		       "no IPv%u vip can be announced: no neighbor has an IPv%u address", family,
+		       family);
 }
 
 int check_bgp(const struct check *c)
@@ -123,6 +157,8 @@ int check_bgp(const struct check *c)
 			     addr_format(&bgp->router_id, text), unfit);
 	for (size_t i = 0; i < bgp->n_neighbors; i++)
 		check_neighbor(c, &bgp->neighbors[i]);
+	warn_unheard(c, 4);
+	warn_unheard(c, 6);
 	if (!bgp->n_neighbors && !check_broken(c, &bgp->neighbors))
 		report_warning(c->errs, check_mark(c, &bgp->neighbors, &bgp->mark),
 			       "add some, or remove bgp", "bgp has no neighbors");

@@ -3,6 +3,9 @@
 
 #include "controlplane/config/schema.h"
 
+#include "controlplane/base/cleanup.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,8 +183,61 @@ static int check_pool(const struct check *c, const struct config_pool *pool,
 				tell_real, pool);
 }
 
+/* ---- One address is one machine, in whichever pools it stands ---- */
+
+struct pin {
+	const struct config_real *real;
+	const struct config_pool *pool;
+};
+
+static int compare_pins(const void *a, const void *b)
+{
+	return addr_cmp(&((const struct pin *)a)->real->address,
+			&((const struct pin *)b)->real->address);
+}
+
+static void tell_pin(const struct check *c, const void *owner, const void *first, const void *again)
+{
+	const struct pin *a = first, *b = again;
+	char text[ADDR_STRLEN], line[CHECK_LINE_STRLEN];
+
+	(void)owner;
+	/* In one pool it is a duplicate, which is told elsewhere. */
+	if (a->pool == b->pool || !memcmp(a->real->mac.bytes, b->real->mac.bytes, 6))
+		return;
+	report_error(c->errs, check_mark(c, &b->real->mac, &b->real->mark), "make them the same",
+		     "real %s has another mac in pool '%s' than in pool '%s'%s",
+		     addr_format(&b->real->address, text), b->pool->name, a->pool->name,
+		     check_line(c, &a->real->mark, line));
+}
+
+static int check_pins(const struct check *c)
+{
+	AUTO_FREE struct pin *pins = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->cfg->n_pools; i++)
+		n += c->cfg->pools[i].n_reals;
+	pins = calloc(n + 1, sizeof(*pins));
+	if (!pins)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < c->cfg->n_pools; i++) {
+		const struct config_pool *pool = &c->cfg->pools[i];
+
+		for (size_t j = 0; j < pool->n_reals; j++)
+			if (pool->reals[j].mac.set && pool->reals[j].address.family)
+				pins[n++] = (struct pin){&pool->reals[j], pool};
+	}
+	return check_duplicates(c, pins, n, sizeof(*pins), compare_pins, tell_pin, NULL);
+}
+
 int check_pools(const struct check *c)
 {
+	int err = check_pins(c);
+
+	if (err)
+		return err;
 	for (size_t i = 0; i < c->cfg->n_pools; i++) {
 		int r = check_pool(c, &c->cfg->pools[i], &c->facts[i]);
 

@@ -88,8 +88,13 @@ static const MeaningCase kCases[] = {
 	{"[eth0, eth1]", "[eth0, eth0]", "f:3:22: interface 'eth0' is listed twice: remove one\n"},
 	{"min_healthy: 2", "min_healthy: 3",
 	 "f:27:18: pool 'web' can never have 3 healthy reals: it has 2: lower min_healthy or add reals\n"},
+	{"address: 10.0.0.22",
+	 "address: 10.0.0.11, mac: \"02:00:00:00:00:0d\"}\n      - {address: 10.0.0.12, mac: \"02:00:00:00:00:0d\"",
+	 "f:36:35: real 10.0.0.11 has another mac in pool 'lan' than in pool 'web' (line 30): make them the same\n"},
 	{"timeout: 1500ms", "timeout: 6s",
 	 "f:28:101: timeout 6s in pool 'web' is longer than its interval 5s: lower timeout or raise interval\n"},
+	{"address: \"2001:db8::1\", asn", "address: 240.0.0.1, asn",
+	 "f:21:17: neighbor 240.0.0.1 is a reserved address: use the address that the router speaks BGP from\n"},
 	{"type: https", "type: tcp",
 	 "f:28:43: a tcp check has no use for path (pool 'web'): remove it, or use type http\n"
 	 "f:28:59: a tcp check has no use for host (pool 'web'): remove it, or use type http\n"},
@@ -124,6 +129,12 @@ static const FineCase kFine[] = {
 	{"timeout: 1500ms", "timeout: 5s", ""},
 	{"listen: \"[::1]:9478\"", "listen: none", ""},
 	{"address: \"2001:db8::1\", asn", "address: 127.0.0.1, asn", ""},
+	{"    - {address: \"2001:db8::1\", asn: 4200000000}\n", "", ""}, /* next_hop: {ipv6} */
+	{"next_hop: {ipv4: 192.0.2.11, ipv6: \"2001:db8::11\"}\n      ttl_security: true\n"
+	 "      passive: true\n    - {address: \"2001:db8::1\", asn: 4200000000}\n",
+	 "ttl_security: true\n",
+	 "f:13:5: warning: no IPv6 vip can be announced: no neighbor has an IPv6 address: add a "
+	 "neighbor with one, or next_hop: {ipv6: ...}\n"},
 	{"pool: lan}", "pool: web}",
 	 "f:32:11: warning: no vip uses pool 'lan': name it in a service or remove it\n"},
 	{"      - {address: 10.0.0.21, weight: 0}\n      - {address: 10.0.0.22}\n",

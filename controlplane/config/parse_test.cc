@@ -171,7 +171,7 @@ TEST(Parse, ReadsEveryKey)
 	EXPECT_EQ(p.health.via, CONFIG_HEALTH_DIRECT);
 	ASSERT_EQ(p.n_reals, 2u);
 	EXPECT_EQ(p.reals[0].weight, 50u);
-	EXPECT_FALSE(p.reals[0].mac.set);
+	EXPECT_TRUE(p.reals[0].mac.set);
 	EXPECT_TRUE(p.reals[1].mac.set);
 	EXPECT_EQ(p.reals[1].mac.bytes[5], 0x0c);
 	EXPECT_FALSE(cfg->pools[1].has_health);

@@ -52,7 +52,7 @@ pools:
     min_healthy: 2
     health: {type: https, port: 8443, path: /healthz, host: www.example.com, interval: 5s, timeout: 1500ms, rise: 4, fall: 5, via: direct}
     reals:
-      - {address: 10.0.0.11, weight: 50}
+      - {address: 10.0.0.11, weight: 50, mac: "02:00:00:00:00:0b"}
       - {address: "2001:db8:2::12", mac: "02:00:00:00:00:0c"}
   - name: lan
     encap: l2dsr

@@ -72,12 +72,18 @@ static bool is_name_char(char c)
 
 static bool is_host_char(char c)
 {
-	return is_name_char(c) || c == ':' || c == '[' || c == ']';
+	return is_name_char(c) || c == ':';
 }
 
 static bool is_visible_char(char c)
 {
 	return c > ' ' && c < 0x7f;
+}
+
+/* A '#' would begin what browsers don't send. */
+static bool is_path_char(char c)
+{
+	return is_visible_char(c) && c != '#';
 }
 
 static bool is_printable_char(char c)
@@ -98,9 +104,17 @@ static const struct text_rule {
 	[VALUE_NAME] = {is_name_char, "use letters, digits, '.', '_' and '-'"},
 	[VALUE_INTERFACE] = {is_interface_char, "use the name that 'ip link' shows"},
 	[VALUE_SECRET] = {is_printable_char, "use printable ASCII characters"},
-	[VALUE_URL_PATH] = {is_visible_char, "write it percent-encoded, as in a URL"},
-	[VALUE_HOST] = {is_host_char, "use a host name or an address"},
+	[VALUE_URL_PATH] = {is_path_char, "write it percent-encoded, as in a URL"},
+	[VALUE_HOST] = {is_host_char, "use a name, or name:port"},
 };
+
+/* name or name:port */
+static bool is_host(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return !colon || (colon != text && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")]);
+}
 
 static int parse_text(const struct field *f, const char *text, bool quoted, void *ret_value,
 		      struct config_error *problem)
@@ -121,6 +135,10 @@ static int parse_text(const struct field *f, const char *text, bool quoted, void
 	if (f->type == VALUE_URL_PATH && *text != '/') {
 		advise(problem, "begin it with '/'");
 		return refuse(problem, "%s '%s' is not a URL path", f->key, show_value(text, show));
+	}
+	if (f->type == VALUE_HOST && !is_host(text)) {
+		advise(problem, "%s", rule->advice);
+		return refuse(problem, "%s '%s' is not a host", f->key, show_value(text, show));
 	}
 	if (f->type == VALUE_INTERFACE && (!strcmp(text, ".") || !strcmp(text, ".."))) {
 		advise(problem, "%s", rule->advice);
