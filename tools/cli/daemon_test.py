@@ -133,6 +133,7 @@ class World:
         for address in ("10.77.0.2", "10.77.0.11", "10.77.0.12"):
             run(*self.beyond("ip", "addr", "add", f"{address}/24", "dev", "far0"))
         run(*self.beyond("ip", "link", "set", "far0", "up"))
+        run(*self.beyond("ip", "route", "add", "203.0.113.0/24", "via", "10.77.0.1"))
         empty = self.dir / "empty"
         empty.mkdir()
         for address in ("10.77.0.11", "10.77.0.12"):
@@ -389,6 +390,22 @@ class Reading(Case):
         self.done("explain", "tcp", "198.51.100.7:40000", "203.0.113.80:80")
         self.refused("explain", "tcp", "198.51.100.7:1", "[2001:db8::1]:1",
                      error="invalid_value")
+
+    def test_packets_are_counted_where_they_went(self):
+        def counts():
+            shown = WORLD.json("counters")
+            return {r["name"]: (r["packets"], r["bytes"]) for r in shown["reasons"]}["forwarded"]
+        vip, real, forwarded = self.vip("raw"), self.real("raw", "10.77.0.11"), counts()
+        # The IP packet counts: 20 bytes of header, 8 of UDP, and 50.
+        run(*WORLD.beyond(sys.executable, "-c", "import socket\n"
+                          "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                          "for _ in range(7): s.sendto(b'x' * 50, ('203.0.113.81', 53))"))
+        wait_for("7 packets", lambda: counts()[0] == forwarded[0] + 7)
+        self.assertEqual(counts()[1], forwarded[1] + 7 * 78)
+        for was, now in ((vip, self.vip("raw")), (real, self.real("raw", "10.77.0.11")),
+                         (vip["services"][0], self.vip("raw")["services"][0])):
+            self.assertEqual((now["packets"] - was["packets"], now["bytes"] - was["bytes"]),
+                             (7, 7 * 78))
 
     def test_explaining_counts_nothing(self):
         before = WORLD.json("vip", "show", "web")["vip"]["packets"]

@@ -375,6 +375,16 @@ VIEW(real_list,
 
 /* ---- BGP ---- */
 
+static void cell_unsendable(FILE *out, const json_t *row, const json_t *value)
+{
+	if (!value)
+		return;
+	cell_text(out, row, display_find(row, "address"));
+	fprintf(out, " can't have %" JSON_INTEGER_FORMAT " of the prefixes: ",
+		integer_at(row, "prefixes_unsendable"));
+	cell_text(out, row, value);
+}
+
 VIEW(bgp_show,
      {VIEW_FIELDS, NULL, "",
       COLUMNS(COL("Configured", "configured", cell_yes_no), COL("AS", "asn", cell_text),
@@ -391,8 +401,7 @@ VIEW(bgp_show,
 	      COL("LAST ERROR", "last_error", cell_text),
 	      NUM("ERROR AGE", "last_error_age_ms", cell_age)),
       NULL},
-     {VIEW_LINES, NULL, "peers", COLUMNS(OPT("unsendable: ", "unsendable_reason", cell_text)),
-      NULL},
+     {VIEW_LINES, NULL, "peers", COLUMNS(OPT("", "unsendable_reason", cell_unsendable)), NULL},
      {VIEW_TABLE, "", "prefixes",
       COLUMNS(COL("PREFIX", "prefix", cell_text), COL("VIP", "vip", cell_text)), NULL});
 
