@@ -20,8 +20,8 @@ struct replay_outcome {
 	struct replay_frame frame; /* as it is afterwards; valid until the next call */
 };
 
-/* A measurement: in every round run `count` frames, going round the list of n, and note in
- * ret_ns[round] what CPU time the engine took for them, without the preparation of frames. */
+/* A measurement: in every round run `count` frames, a multiple of n, going round the list, and note
+ * in ret_ns[round] what CPU time the engine took for them, without the preparation of frames. */
 struct replay_bench {
 	const struct replay_frame *frames;
 	size_t n, count, rounds;

@@ -109,6 +109,22 @@ def scenario(program, engine, folder, config, seed, n, down=(), magic=pcap.NANO,
     return judge
 
 
+def check_perf(program, engine, folder, judge):
+    """--perf goes round the very packets of the last run, and its verdicts are the same."""
+    done = subprocess.run([program, "--perf", "--engine", engine, "--config",
+                           os.path.join(folder, "config.yaml"), "--in",
+                           os.path.join(folder, "in.pcap")],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"--perf: exit {done.returncode}\n{done.stderr}"
+    result = json.loads(done.stdout)
+    assert result["engine"] == engine
+    assert result["packets"] + result["packets_skipped"] == sum(judge.seen.values())
+    assert sum(result["verdicts"].values()) == result["packets"]
+    assert 0 < result["verdicts"]["forward"] <= judge.seen["forwarded"]
+    ns = result["ns_per_packet"]
+    assert 0 <= ns["min"] <= ns["median"] <= ns["max"] and ns["median"] > 0, ns
+
+
 def main():
     program, engine = sys.argv[1], sys.argv[2]
     n = int(sys.argv[3]) if len(sys.argv) > 3 else 4000
@@ -126,6 +142,8 @@ def main():
         second = scenario(program, engine, folder, prefixes, seed + 1, n, magic=pcap.MICRO)
         scenario(program, engine, folder, plain, seed + 2, n // 4, order=">",
                  down=["10.0.0.11", "2001:db8:1::12"])
+        third = scenario(program, engine, folder, plain, seed + 3, n // 4)
+        check_perf(program, engine, folder, third)
     labelled = [e[0] for e in first.entropy_of_flow.values() if isinstance(e, tuple)]
     assert len(set(labelled)) > 0.9 * len(labelled), \
         f"{len(set(labelled))} flow labels for {len(labelled)} flows"

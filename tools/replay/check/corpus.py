@@ -131,18 +131,26 @@ class Corpus:
         whole = self.good()
         for length in range(min(len(whole), 150)):
             yield whole[:length]
-        # Larger than the kernel's test run takes, than an mbuf, and than a tunnel can carry.
-        for size in (3300, 3400, 3401, 3500, 9000, 64900, 65400, 65450, 65487):
-            for target in {t[0]: t for t in self.targets}.values():
-                address, protocol, port = target
-                source = ipaddress.ip_address(0x0A000001) if address.version == 4 else \
-                    ipaddress.IPv6Address("2001:db8::1")
-                l4 = self.l4(UDP, 7, port or 5, size) if protocol == UDP else \
-                    self.l4(TCP, 7, port or 5, size - 80)
-                build, kind = ((self.ip4, 0x0800) if address.version == 4 else
-                               (self.ip6, 0x86DD))
-                if address.version == 4 and len(l4) > 65535 - 60:
-                    continue
-                if len(l4) > 65535:
-                    continue
-                yield bytes(12) + struct.pack("!H", kind) + build(source, address, protocol, l4)
+        yield from self.large()
+
+    def large(self):
+        """Around what the kernel's test run takes, an mbuf, and what a tunnel can carry: the IP
+        packet's length is the size."""
+        for size in (3386, 3387, 9000, 64986, 64987, 65495, 65496, 65515, 65516, 65535):
+            for address, protocol, port in self.targets:
+                four = address.version == 4
+                head = (20 if four else 40) + (8 if protocol == UDP else 20)
+                source = ipaddress.ip_address("10.0.0.1" if four else "2001:db8::1")
+                port = 5 if port is None else port
+                data = self.random.randbytes(size - head)
+                if protocol == UDP:
+                    l4 = struct.pack("!HHHH", 7, port, 8 + len(data), 0)
+                else:
+                    l4 = struct.pack("!HHIIBBHHH", 7, port, 0, 0, 0x50, 0x10, 9, 0, 0)
+                if four:
+                    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, size, 9, 0, 9, protocol, 0,
+                                     source.packed, address.packed)
+                else:
+                    ip = struct.pack("!IHBB16s16s", 6 << 28, size - 40, protocol, 9,
+                                     source.packed, address.packed)
+                yield bytes(12) + (b"\x08\x00" if four else b"\x86\xdd") + ip + l4 + data
