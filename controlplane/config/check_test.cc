@@ -184,3 +184,35 @@ TEST(Validate, AsksForEveryInterfaceAndNeighbourToBeWhole)
 				 "bgp, neighbor '' has no address\n");
 	cfg->node.n_interfaces = 2;
 }
+
+TEST(Check, FindsDuplicatesAnywhereInAList)
+{
+	std::string errors;
+
+	EXPECT_FALSE(
+		Parse(FullWith("      - {address: 10.0.0.22}\n", "      - {address: 10.0.0.23}\n"
+								 "      - {address: 10.0.0.22}\n"
+								 "      - {address: 10.0.0.23}\n"),
+		      &errors));
+	EXPECT_EQ(errors, "f:38:19: real 10.0.0.23 stands in pool 'lan' twice (line 36): remove "
+			  "one, and give the other the weight of both\n");
+}
+
+TEST(Check, ComparesTheTableWithTheReals)
+{
+	std::string errors, warnings,
+		text = FullWith("encap: l2dsr\n", "encap: l2dsr\n    table_size: 251\n"), more;
+
+	for (int i = 0; i < 2; i++)
+		more += "      - {address: 10.0.1." + std::to_string(i) + "}\n";
+	text.insert(text.find("vips:"), more);
+	EXPECT_TRUE(Parse(text, &errors, &warnings)) << errors;
+	EXPECT_EQ(warnings, "f:34:17: warning: pool 'lan' spreads unevenly: 4 reals share 251 "
+			    "slots: raise table_size to a prime above 100 times the reals\n");
+	for (int i = 2; i < 250; i++)
+		text.insert(text.find("vips:"),
+			    "      - {address: 10.0.1." + std::to_string(i) + "}\n");
+	EXPECT_FALSE(Parse(text, &errors));
+	EXPECT_EQ(errors, "f:34:17: pool 'lan' has 252 reals in a table of 251 slots: raise "
+			  "table_size to a prime above 100 times the reals\n");
+}
