@@ -15,6 +15,7 @@
 #include "controlplane/forwarder.h"
 #include "controlplane/health/health.h"
 #include "controlplane/journal.h"
+#include "controlplane/metrics/http.h"
 #include "controlplane/neighbour/neighbour.h"
 #include "controlplane/publish/publish.h"
 #include "controlplane/vip/desired.h"
@@ -112,7 +113,8 @@ struct daemon {
 	struct neighbour *neighbour;
 	struct bgp_speaker *bgp;
 	struct api_server *api;
-	struct metrics *metrics;
+	struct metrics_http *metrics; /* NULL: off, or couldn't listen */
+	struct config_endpoint metrics_at;
 	char metrics_error[sizeof(((struct err *)0)->text)];
 };
 

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
 #include <string>
 
 namespace
@@ -383,6 +386,59 @@ TEST_F(Edge, DoctorFindsWhatIsWrong)
 	start_reals();
 	EXPECT_TRUE(eventually([&] { return get("doctor.run", "ok") == "true"; }))
 		<< get("doctor.run", "checks");
+}
+
+/* ---- metrics ---- */
+
+TEST_F(Edge, MetricsAreWellFormedAndTellWhatTheApiTells)
+{
+	const std::regex sample(
+		R"re(([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)re");
+	const std::regex header(R"(# (HELP|TYPE) ([a-z_]+) .+)");
+	const std::string curl = "ip netns exec " + lb + " curl -sS ";
+	std::set<std::string> families;
+	std::string line, family;
+	std::smatch m;
+
+	write_config(swapped(yaml(), "listen: none", "listen: \"127.0.0.1:9477\""));
+	start_reals();
+	start();
+	ASSERT_TRUE(eventually([&] { return get("status.get", "reals.up") == "2"; }));
+	send_packets(7);
+	std::string text = sh(curl + "http://127.0.0.1:9477/metrics");
+	std::stringstream lines(text);
+
+	while (std::getline(lines, line)) {
+		if (std::regex_match(line, m, header)) {
+			EXPECT_TRUE(m[1] == "TYPE" || families.insert(m[2]).second)
+				<< "twice: " << line;
+			family = m[2];
+			continue;
+		}
+		ASSERT_TRUE(std::regex_match(line, m, sample)) << line;
+		EXPECT_EQ(m[1], family) << "a sample outside its family";
+	}
+	for (const char *want :
+	     {"fairway_packets_total{verdict=\"forward\",reason=\"forwarded\"} 7\n",
+	      "fairway_service_packets_total{vip=\"web\",address=\"203.0.113.80\",protocol=\"udp\","
+	      "port=\"443\"} 7\n",
+	      "fairway_real_up{pool=\"web\",real=\"10.9.0.2\"} 1\n",
+	      "fairway_vip_announced{vip=\"web\",address=\"203.0.113.80\"} 1\n",
+	      "fairway_bgp_session_up{peer=\"10.9.0.2\",asn=\"64500\"} 0\n"})
+		EXPECT_NE(text.find(want), std::string::npos) << want << text;
+	EXPECT_EQ(sh(curl + "http://127.0.0.1:9477/healthz"), "ok\n");
+	EXPECT_NE(sh(curl + "http://127.0.0.1:9477/").find("<h2>VIPs</h2>"), std::string::npos);
+	EXPECT_EQ(sh(curl + "-o /dev/null -w %{http_code} http://127.0.0.1:9477/nothing"), "404");
+	EXPECT_EQ(sh(curl + "-X POST -o /dev/null -w %{http_code} http://127.0.0.1:9477/"), "405");
+	kill(daemon, SIGTERM);
+	EXPECT_EQ(wait_exit(daemon), 0) << "an open endpoint doesn't hold up the end";
+}
+
+TEST_F(Edge, AMetricsPortThatIsTakenIsAWarning)
+{
+	write_config(swapped(yaml(), "listen: none", "listen: \"10.9.0.2:9477\""));
+	start();
+	EXPECT_NE(get("status.get", "warnings").find("10.9.0.2:9477"), std::string::npos);
 }
 
 } // namespace

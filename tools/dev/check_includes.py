@@ -43,7 +43,9 @@ RULES = {
                              "dataplane/native/", CORE],
     "controlplane/vip": PARTS + TABLES,
     "controlplane/api": PARTS + TABLES + ["controlplane/vip/"],
-    "controlplane": PARTS + TABLES + ["controlplane/vip/", "controlplane/api/"],
+    "controlplane/metrics": [BASE],
+    "controlplane": PARTS + TABLES + ["controlplane/vip/", "controlplane/api/",
+                                      "controlplane/metrics/"],
     # Tools speak the daemon's API; replay builds tables without a daemon and runs the engines.
     "tools/cli": [BASE, "controlplane/config/"],
     "tools/replay": [BASE, "controlplane/config/", "controlplane/maglev/",
