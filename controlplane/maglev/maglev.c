@@ -25,19 +25,28 @@
 
 #define NOBODY UINT32_MAX
 
-/* Where a backend stands. */
-struct turn {
-	uint32_t slot;     /* next slot of its preference list */
-	uint32_t skip;     /* from one slot of the list to the next */
-	uint64_t gathered; /* weight towards the next turn */
-	uint32_t next; /* who has a turn after it in the same round; the last points to the first */
+/* Where a backend stands in its preference list. */
+struct place {
+	uint32_t slot; /* the next */
+	uint32_t skip; /* from one to the next */
+	uint16_t id;
 };
 
+/* When a backend has its next turn. */
+struct turn {
+	uint32_t weight;
+	uint32_t next; /* who has a turn after it in the same round; the last points to the first */
+	uint64_t gathered; /* weight towards the next turn */
+};
+
+/* Backends without weight are left out, so all that follows has a share. */
 struct fill {
-	struct turn *turns; /* one per backend */
-	uint32_t *last;     /* per round, who has the last turn in it, or NOBODY */
-	uint8_t *taken;     /* a byte per slot, so that most of it stays in cache */
-	uint32_t n_slots;   /* and the greatest number of rounds: each takes a slot at least */
+	struct place *places; /* by backend */
+	struct turn *turns;   /* by backend; NULL when all weights are equal */
+	uint32_t *last;       /* by round, who has the last turn in it, or NOBODY; NULL likewise */
+	uint8_t *taken;       /* a byte per slot, so that most of it stays in cache */
+	uint32_t n;
+	uint32_t n_slots; /* and the greatest number of rounds: each takes a slot at least */
 	uint32_t max_weight;
 };
 
@@ -55,40 +64,41 @@ bool maglev_is_prime(uint32_t n)
 
 static void fill_fini(struct fill *f)
 {
+	free(f->places);
 	free(f->turns);
 	free(f->last);
 	free(f->taken);
 }
 
-static int fill_init(struct fill *f, size_t n_backends, uint32_t n_slots, uint32_t max_weight)
+/* max_weight and n are set. */
+static int fill_alloc(struct fill *f, bool even)
 {
-	*f = (struct fill){
-		.turns = calloc(n_backends, sizeof(*f->turns)),
-		.last = malloc(n_slots * sizeof(*f->last)),
-		.taken = calloc(n_slots, sizeof(*f->taken)),
-		.n_slots = n_slots,
-		.max_weight = max_weight,
-	};
-	if (!f->turns || !f->last || !f->taken) {
-		fill_fini(f);
+	f->places = calloc(f->n, sizeof(*f->places));
+	f->taken = calloc(f->n_slots, sizeof(*f->taken));
+	if (!f->places || !f->taken)
 		return -ENOMEM;
-	}
-	memset(f->last, 0xff, n_slots * sizeof(*f->last));
+	if (even)
+		return 0;
+	f->turns = calloc(f->n, sizeof(*f->turns));
+	f->last = malloc(f->n_slots * sizeof(*f->last));
+	if (!f->turns || !f->last)
+		return -ENOMEM;
+	memset(f->last, 0xff, f->n_slots * sizeof(*f->last));
 	return 0;
 }
 
 /* Put a backend behind all others of the round in which it will have gathered enough; now is the
  * last round that it has gathered in. Those with a turn in one round have them in the order in
  * which they had their turns before, and in the first round in the order of their keys. */
-static void calendar_add(struct fill *f, uint32_t backend, uint32_t weight, int64_t now)
+static void calendar_add(struct fill *f, uint32_t backend, int64_t now)
 {
 	struct turn *turn = &f->turns[backend];
 	uint64_t rounds = 1, round;
 	uint32_t *last;
 
-	if (weight != f->max_weight) {
-		rounds = (f->max_weight - turn->gathered + weight - 1) / weight;
-		turn->gathered += rounds * weight - f->max_weight;
+	if (turn->weight != f->max_weight) {
+		rounds = (f->max_weight - turn->gathered + turn->weight - 1) / turn->weight;
+		turn->gathered += rounds * turn->weight - f->max_weight;
 	}
 	round = (uint64_t)(now + (int64_t)rounds);
 	if (round >= f->n_slots)
@@ -103,80 +113,120 @@ static void calendar_add(struct fill *f, uint32_t backend, uint32_t weight, int6
 	*last = backend;
 }
 
-/* The hot loop: about slots * ln(slots) steps for a table. Wrapping around is arithmetic, as a
- * branch would be taken at random: past the end the sum is below n_slots, before it is negative. */
-static uint32_t take_slot(struct fill *f, struct turn *turn)
+/* The hot loop: about slots * ln(slots) steps for a table. Both outcomes of a step are computed, so
+ * that choosing one is a conditional move; a branch there would be taken at random. */
+static void take_slot(struct fill *f, struct place *place, uint16_t *slots)
 {
-	uint32_t slot = turn->slot, skip = turn->skip, n_slots = f->n_slots;
-	uint8_t *taken = f->taken;
+	uint32_t slot = place->slot, ahead = place->skip, back = ahead - f->n_slots;
+	const uint8_t *taken = f->taken;
 
 	/* Ends: as n_slots is prime, the list has every slot, and one is free. */
 	while (taken[slot]) {
-		slot += skip - n_slots;
-		slot += n_slots & (0 - (slot >> 31));
+		uint32_t wrapped = slot + back;
+
+		slot += ahead;
+		if ((int32_t)wrapped >= 0)
+			slot = wrapped;
 	}
-	taken[slot] = 1;
-	turn->slot = slot;
-	return slot;
+	f->taken[slot] = 1;
+	place->slot = slot;
+	slots[slot] = place->id;
 }
 
-static void fill_slots(struct fill *f, const struct maglev_backend *backends, uint16_t *slots)
+/* Equal weights, as most pools have: everyone has a turn in every round. */
+static void fill_evenly(struct fill *f, uint16_t *slots)
 {
 	uint32_t filled = 0;
 
+	for (;;) {
+		for (uint32_t i = 0; i < f->n; i++) {
+			take_slot(f, &f->places[i], slots);
+			if (++filled == f->n_slots)
+				return;
+		}
+	}
+}
+
+static void fill_by_weight(struct fill *f, uint16_t *slots)
+{
+	uint32_t filled = 0;
+
+	for (uint32_t i = 0; i < f->n; i++)
+		calendar_add(f, i, -1);
 	for (int64_t round = 0;; round++) {
-		uint32_t last = f->last[round], backend;
+		uint32_t last = f->last[round], backend, next;
 
 		if (last == NOBODY)
 			continue;
-		backend = f->turns[last].next;
-		for (;;) {
-			uint32_t next = f->turns[backend].next;
-
-			slots[take_slot(f, &f->turns[backend])] = backends[backend].id;
+		next = f->turns[last].next;
+		do {
+			backend = next;
+			next = f->turns[backend].next;
+			take_slot(f, &f->places[backend], slots);
 			if (++filled == f->n_slots)
 				return;
-			calendar_add(f, backend, backends[backend].weight, round);
-			if (backend == last)
-				break;
-			backend = next;
-		}
+			calendar_add(f, backend, round);
+		} while (backend != last);
 	}
+}
+
+static int check_input(const struct maglev_preference *preferences,
+		       const struct maglev_backend *backends, size_t n, uint32_t n_slots)
+{
+	if (!maglev_is_prime(n_slots) || n_slots > MAGLEV_SLOTS_MAX || n >= NOBODY)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (preferences[i].offset >= n_slots || preferences[i].skip < 1 ||
+		    preferences[i].skip >= n_slots || backends[i].id >= MAGLEV_NONE)
+			return -EINVAL;
+	return 0;
+}
+
+static void fill_add(struct fill *f, const struct maglev_preference *preference,
+		     const struct maglev_backend *backend)
+{
+	f->places[f->n] = (struct place){
+		.slot = preference->offset, .skip = preference->skip, .id = backend->id};
+	if (f->turns)
+		f->turns[f->n] =
+			(struct turn){.weight = backend->weight, .gathered = f->max_weight / 2};
+	f->n++;
 }
 
 int maglev_fill(const struct maglev_preference *preferences, const struct maglev_backend *backends,
 		size_t n, uint16_t *slots, uint32_t n_slots)
 {
-	uint32_t max_weight = 0;
-	struct fill f;
-	int ret;
+	struct fill f = {.n_slots = n_slots};
+	bool even = true;
+	int ret = check_input(preferences, backends, n, n_slots);
 
-	if (!maglev_is_prime(n_slots) || n_slots > MAGLEV_SLOTS_MAX || n >= NOBODY)
-		return -EINVAL;
-	for (size_t i = 0; i < n; i++) {
-		if (preferences[i].offset >= n_slots || preferences[i].skip < 1 ||
-		    preferences[i].skip >= n_slots || backends[i].id >= MAGLEV_NONE)
-			return -EINVAL;
-		if (backends[i].weight > max_weight)
-			max_weight = backends[i].weight;
-	}
-	if (max_weight == 0) {
-		memset(slots, 0xff, n_slots * sizeof(*slots));
-		return 0;
-	}
-	ret = fill_init(&f, n, n_slots, max_weight);
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; i < n; i++) {
-		f.turns[i].slot = preferences[i].offset;
-		f.turns[i].skip = preferences[i].skip;
-		f.turns[i].gathered = max_weight / 2;
-		if (backends[i].weight > 0)
-			calendar_add(&f, (uint32_t)i, backends[i].weight, -1);
+		if (backends[i].weight == 0)
+			continue;
+		even = even && (f.n == 0 || backends[i].weight == f.max_weight);
+		if (backends[i].weight > f.max_weight)
+			f.max_weight = backends[i].weight;
+		f.n++;
 	}
-	fill_slots(&f, backends, slots);
+	if (f.n == 0) {
+		memset(slots, 0xff, n_slots * sizeof(*slots));
+		return 0;
+	}
+	ret = fill_alloc(&f, even);
+	if (ret == 0) {
+		f.n = 0;
+		for (size_t i = 0; i < n; i++)
+			if (backends[i].weight > 0)
+				fill_add(&f, &preferences[i], &backends[i]);
+		if (even)
+			fill_evenly(&f, slots);
+		else
+			fill_by_weight(&f, slots);
+	}
 	fill_fini(&f);
-	return 0;
+	return ret;
 }
 
 /* Offset and skip from two hashes of the key, told apart by a byte behind it. */

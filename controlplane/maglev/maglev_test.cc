@@ -149,6 +149,19 @@ TEST(Maglev, OneHeavyRealAmongManyLightOnesGetsItsShare)
 		EXPECT_NEAR(count[(uint16_t)i], 65537 / 1999.0, 1.5);
 }
 
+/* Equal weights are filled by a simpler way; a light one, too light for a slot, forces the other.
+ */
+TEST(Maglev, EqualWeightsFillTheSameWithALighterOneAmongThem)
+{
+	Backends even = equal_backends(30), mixed;
+
+	for (auto &b : even)
+		b.weight = 1000000;
+	mixed = even;
+	mixed.push_back(backend(31, 1, 31));
+	EXPECT_EQ(populate(even, 1021), populate(mixed, 1021));
+}
+
 TEST(Maglev, ScalingAllWeightsChangesNothing)
 {
 	Backends once = equal_backends(50), thrice;
