@@ -79,15 +79,37 @@ static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb
 	return bpf_map_lookup_elem(&lb_slots, &line);
 }
 
-static __always_inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
+static __always_inline struct lb_counter *own_counters(void)
 {
 	__u32 row = bpf_get_smp_processor_id();
-	struct lb_counter *c = bpf_map_lookup_elem(&lb_counters, &row);
 
-	if (c && counter < lb_counter_stride) {
-		c += counter;
-		c->packets++;
-		c->bytes += bytes;
+	return bpf_map_lookup_elem(&lb_counters, &row);
+}
+
+static __always_inline void count(struct lb_counter *row, __u32 counter, __u32 bytes)
+{
+	if (counter < lb_counter_stride) {
+		row += counter;
+		row->packets++;
+		row->bytes += bytes;
+	}
+}
+
+static __always_inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
+{
+	struct lb_counter *row = own_counters();
+
+	if (row)
+		count(row, counter, bytes);
+}
+
+static __always_inline void lb_count_both(const struct lb_target *t, __u32 a, __u32 b, __u32 bytes)
+{
+	struct lb_counter *row = own_counters();
+
+	if (row) {
+		count(row, a, bytes);
+		count(row, b, bytes);
 	}
 }
 

@@ -36,6 +36,9 @@ static struct lb_real make_real(const struct publish *p, const char *pool, enum 
 		.encap = (uint8_t)encap,
 		.family = addr->family,
 		.pool_key = publish_pool_key(pool),
+		.grow_bytes = encap == LB_ENCAP_L2DSR ? 0
+			      : addr->family == 4     ? sizeof(struct lb_ip4)
+						      : sizeof(struct lb_ip6),
 	};
 
 	memcpy(r.addr, addr->bytes, sizeof(r.addr));

@@ -32,15 +32,15 @@ LB_ALWAYS_INLINE enum lb_verdict lb_reason_verdict(enum lb_reason reason)
 }
 
 /* The TCP or UDP header of a packet for a VIP: whole, and true to itself. length is what the IP
- * header leaves for it. */
+ * header leaves for it; whole says that the frame is known to hold it. */
 LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u32 length,
-					    __u8 protocol)
+					    __u8 protocol, int whole)
 {
-	if (protocol == LB_IPPROTO_TCP) {
+	if (LB_LIKELY(protocol == LB_IPPROTO_TCP)) {
 		const struct lb_tcp *tcp = l4;
 		__u32 header;
 
-		if (length < sizeof(*tcp) || (const void *)(tcp + 1) > end)
+		if (length < sizeof(*tcp) || (!whole && (const void *)(tcp + 1) > end))
 			return LB_REASON_l4_truncated;
 		header = (tcp->data_offset >> 4) * 4;
 		if (header < sizeof(*tcp) || header > length)
@@ -49,7 +49,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 		const struct lb_udp *udp = l4;
 		__u32 udp_length;
 
-		if (length < sizeof(*udp) || (const void *)(udp + 1) > end)
+		if (length < sizeof(*udp) || (!whole && (const void *)(udp + 1) > end))
 			return LB_REASON_l4_truncated;
 		udp_length = LB_HOST16(udp->length);
 		if (udp_length < sizeof(*udp) || udp_length > length)
@@ -81,119 +81,158 @@ LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t, const st
 	d->service_record = service;
 	d->real_record = real;
 	d->entropy = lb_hash_entropy(hash);
-	d->grow_bytes = real->encap == LB_ENCAP_L2DSR ? 0
-			: real->family == 4           ? sizeof(struct lb_ip4)
-						      : sizeof(struct lb_ip6);
+	d->grow_bytes = real->grow_bytes;
 	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->mtu))
 		return LB_REASON_too_big;
 	return LB_REASON_forwarded;
 }
 
+LB_ALWAYS_INLINE __u32 lb_ports(const struct lb_udp *l4)
+{
+	return (__u32)l4->src << 16 | l4->dst;
+}
+
+/* Well formed or not, a packet for no VIP is the kernel's. */
+LB_ALWAYS_INLINE enum lb_reason lb_malformed_ip4(const struct lb_target *t,
+						 const struct lb_node *node,
+						 const struct lb_ip4 *ip, enum lb_reason reason,
+						 struct lb_decision *d)
+{
+	d->service = lb_vip_find4(t, node, lb_get32(ip->dst), lb_vip_word(0, 0, 4));
+	return d->service ? reason : LB_REASON_not_vip;
+}
+
+LB_ALWAYS_INLINE enum lb_reason lb_malformed_ip6(const struct lb_target *t,
+						 const struct lb_node *node,
+						 const struct lb_ip6 *ip, enum lb_reason reason,
+						 struct lb_decision *d)
+{
+	d->service = lb_vip_find6(t, node, ip->dst, lb_vip_word(0, 0, 6));
+	return d->service ? reason : LB_REASON_not_vip;
+}
+
+/* An IPv4 packet whose header of this length lies within the frame. whole: so do 20 bytes behind
+ * it. The two callers pass constants where they can, so that each gets the checks it needs. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4_at(const struct lb_target *t, const struct lb_ip4 *ip,
+						 const void *end, __u32 header, int whole,
+						 struct lb_decision *d)
+{
+	const struct lb_node *node = lb_table_node(t);
+	__u32 total = LB_HOST16(ip->total_length);
+	const struct lb_udp *l4 = (const void *)ip + header;
+	__u64 room = (__u64)(end - (const void *)l4);
+	const struct lb_service *service;
+	__u32 length = total - header; /* beyond any room when the header is beyond the total */
+	enum lb_reason reason;
+
+	if (LB_UNLIKELY(length > room))
+		return lb_malformed_ip4(t, node, ip,
+					header > total ? LB_REASON_ip4_header_length
+						       : LB_REASON_ip4_total_length,
+					d);
+	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
+		return LB_REASON_not_tcp_udp;
+	if (LB_UNLIKELY(ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT)))
+		return lb_malformed_ip4(t, node, ip, LB_REASON_fragment, d);
+	if (!whole && (const void *)(l4 + 1) > end)
+		return lb_malformed_ip4(t, node, ip, LB_REASON_l4_truncated, d);
+	d->service = lb_service_find4(t, node, lb_get32(ip->dst), l4->dst, ip->protocol);
+	if (d->service == LB_SERVICE_NONE)
+		return length < sizeof(*l4)
+			       ? lb_malformed_ip4(t, node, ip, LB_REASON_l4_truncated, d)
+			       : LB_REASON_not_vip;
+	service = lb_table_service(t, d->service);
+	if (LB_UNLIKELY(!service))
+		return LB_REASON_table_error;
+	reason = lb_check_l4(l4, end, length, ip->protocol, whole);
+	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
+		return reason;
+	d->ip_length = total;
+	d->inner_family = 4;
+	return lb_pick_real(t, node, service,
+			    lb_hash_flow4(node, lb_get32(ip->src), lb_get32(ip->dst), lb_ports(l4),
+					  ip->protocol),
+			    d);
+}
+
 LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const void *data,
 					      const void *end, struct lb_decision *d)
 {
-	const struct lb_node *node = lb_table_node(t);
 	const struct lb_ip4 *ip = data + sizeof(struct lb_eth);
-	__u32 header, total, frame = (__u32)(end - data) - sizeof(struct lb_eth);
-	const struct lb_service *service;
-	const struct lb_udp *l4;
-	enum lb_reason reason;
+	__u32 header, total;
 
+	/* What nearly every packet is: no options, and a frame that holds a TCP header. */
+	if (LB_LIKELY((const void *)(ip + 2) <= end && ip->version_ihl == 0x45))
+		return lb_decide_ip4_at(t, ip, end, sizeof(*ip), 1, d);
 	if ((const void *)(ip + 1) > end)
 		return LB_REASON_ip4_truncated;
 	if ((ip->version_ihl >> 4) != 4)
 		return LB_REASON_ip4_version;
 	header = (ip->version_ihl & 0xf) * 4;
 	total = LB_HOST16(ip->total_length);
-	if (LB_UNLIKELY(header < sizeof(*ip) || header > total)) {
-		reason = LB_REASON_ip4_header_length;
-		goto malformed;
+	if (header < sizeof(*ip) || header > total)
+		return lb_malformed_ip4(t, lb_table_node(t), ip, LB_REASON_ip4_header_length, d);
+	if ((const void *)ip + header > end)
+		return lb_malformed_ip4(t, lb_table_node(t), ip, LB_REASON_ip4_total_length, d);
+	return lb_decide_ip4_at(t, ip, end, header, 0, d);
+}
+
+/* An IPv6 packet whose header lies within the frame. whole: so do 20 bytes behind it. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6_at(const struct lb_target *t, const struct lb_ip6 *ip,
+						 const void *end, int whole, struct lb_decision *d)
+{
+	const struct lb_node *node = lb_table_node(t);
+	const struct lb_udp *l4 = (const void *)(ip + 1);
+	__u32 length = LB_HOST16(ip->payload_length);
+	__u32 room = (__u32)(end - (const void *)l4);
+	const struct lb_service *service;
+	enum lb_reason reason;
+
+	if (LB_UNLIKELY(length > room))
+		return lb_malformed_ip6(t, node, ip, LB_REASON_ip6_payload_length, d);
+	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP) {
+		if (ip->next_header != LB_IPPROTO_FRAGMENT)
+			return LB_REASON_not_tcp_udp;
+		return lb_malformed_ip6(t, node, ip, LB_REASON_fragment, d);
 	}
-	if (LB_UNLIKELY(total > frame)) {
-		reason = LB_REASON_ip4_total_length;
-		goto malformed;
-	}
-	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
-		return LB_REASON_not_tcp_udp;
-	if (LB_UNLIKELY(ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT))) {
-		reason = LB_REASON_fragment;
-		goto malformed;
-	}
-	l4 = (const void *)ip + header;
-	if (LB_UNLIKELY(total - header < sizeof(*l4) || (const void *)(l4 + 1) > end)) {
-		reason = LB_REASON_l4_truncated;
-		goto malformed;
-	}
-	d->service = lb_service_find4(t, node, lb_get32(ip->dst), l4->dst, ip->protocol);
+	if (!whole && (const void *)(l4 + 1) > end)
+		return lb_malformed_ip6(t, node, ip, LB_REASON_l4_truncated, d);
+	d->service = lb_service_find6(t, node, ip->dst, l4->dst, ip->next_header);
 	if (d->service == LB_SERVICE_NONE)
-		return LB_REASON_not_vip;
+		return length < sizeof(*l4)
+			       ? lb_malformed_ip6(t, node, ip, LB_REASON_l4_truncated, d)
+			       : LB_REASON_not_vip;
 	service = lb_table_service(t, d->service);
 	if (LB_UNLIKELY(!service))
 		return LB_REASON_table_error;
-	reason = lb_check_l4(l4, end, total - header, ip->protocol);
+	reason = lb_check_l4(l4, end, length, ip->next_header, whole);
 	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
 		return reason;
-	d->ip_length = total;
-	d->inner_family = 4;
+	d->ip_length = length + sizeof(*ip);
+	d->inner_family = 6;
 	return lb_pick_real(t, node, service,
-			    lb_hash_flow4(node, ip->src, lb_get32(l4), ip->protocol), d);
-malformed:
-	d->service = lb_vip_find4(t, node, lb_get32(ip->dst), lb_vip_word(0, 0, 4));
-	return d->service ? reason : LB_REASON_not_vip;
+			    lb_hash_flow6(node, ip->src, ip->dst, lb_ports(l4), ip->next_header),
+			    d);
 }
 
 LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const void *data,
 					      const void *end, struct lb_decision *d)
 {
-	const struct lb_node *node = lb_table_node(t);
 	const struct lb_ip6 *ip = data + sizeof(struct lb_eth);
-	__u32 payload, frame = (__u32)(end - data) - sizeof(struct lb_eth);
-	const struct lb_udp *l4 = (const void *)(ip + 1);
-	const struct lb_service *service;
-	enum lb_reason reason;
 
 	if ((const void *)(ip + 1) > end)
 		return LB_REASON_ip6_truncated;
 	if ((*(const __u8 *)ip >> 4) != 6)
 		return LB_REASON_ip6_version;
-	payload = LB_HOST16(ip->payload_length);
-	if (LB_UNLIKELY(payload + sizeof(*ip) > frame)) {
-		reason = LB_REASON_ip6_payload_length;
-		goto malformed;
-	}
-	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP) {
-		if (ip->next_header != LB_IPPROTO_FRAGMENT)
-			return LB_REASON_not_tcp_udp;
-		reason = LB_REASON_fragment;
-		goto malformed;
-	}
-	if (LB_UNLIKELY(payload < sizeof(*l4) || (const void *)(l4 + 1) > end)) {
-		reason = LB_REASON_l4_truncated;
-		goto malformed;
-	}
-	d->service = lb_service_find6(t, node, ip->dst, l4->dst, ip->next_header);
-	if (d->service == LB_SERVICE_NONE)
-		return LB_REASON_not_vip;
-	service = lb_table_service(t, d->service);
-	if (LB_UNLIKELY(!service))
-		return LB_REASON_table_error;
-	reason = lb_check_l4(l4, end, payload, ip->next_header);
-	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
-		return reason;
-	d->ip_length = payload + sizeof(*ip);
-	d->inner_family = 6;
-	return lb_pick_real(t, node, service,
-			    lb_hash_flow6(node, ip->src, lb_get32(l4), ip->next_header), d);
-malformed:
-	d->service = lb_vip_find6(t, node, ip->dst, lb_vip_word(0, 0, 6));
-	return d->service ? reason : LB_REASON_not_vip;
+	if (LB_LIKELY((const void *)(ip + 1) + sizeof(struct lb_tcp) <= end))
+		return lb_decide_ip6_at(t, ip, end, 1, d);
+	return lb_decide_ip6_at(t, ip, end, 0, d);
 }
 
 /* Count a packet that is on its way: its service and its real, bytes of the inner IP packet. */
 LB_ALWAYS_INLINE void lb_count_forwarded(const struct lb_target *t, const struct lb_decision *d)
 {
-	lb_count(t, d->service_record->counter, d->ip_length);
-	lb_count(t, d->real_record->counter, d->ip_length);
+	lb_count_both(t, d->service_record->counter, d->real_record->counter, d->ip_length);
 }
 
 /* Decide one frame. LB_REASON_forwarded: *d says where to, and the target calls

@@ -47,4 +47,10 @@ static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 byte
 	}
 }
 
+static inline void lb_count_both(const struct lb_target *t, __u32 a, __u32 b, __u32 bytes)
+{
+	lb_count(t, a, bytes);
+	lb_count(t, b, bytes);
+}
+
 #endif

@@ -90,7 +90,8 @@ struct lb_real {
 	__u32 checksum_base; /* outer IPv4 header's one's complement sum of all constant words */
 	__u8 encap;          /* enum lb_encap */
 	__u8 family;         /* 4 or 6: the real's address, hence the outer header */
-	__u16 flags;
+	__u8 grow_bytes;     /* of the outer header: 0, 20 or 40 */
+	__u8 reserved;
 	__u32 counter;  /* index of the real's counter, see struct lb_dims */
 	__u64 pool_key; /* control plane's 64-bit name of the pool, for adoption */
 };

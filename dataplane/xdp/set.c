@@ -12,6 +12,9 @@
 
 #include "bpf/balancer.skel.h"
 
+/* Room for the verifier's log of a refused program. */
+#define LOG_BYTES (1U << 20)
+
 const char *const xdp_map_names[XDP_MAPS] = {
 #define XDP_TABLE_NAME(map, name, field, bytes, elements) name,
 	XDP_TABLES(XDP_TABLE_NAME)
@@ -89,16 +92,26 @@ int xdp_set_map(struct xdp_set *s, struct err *err)
 	return 0;
 }
 
-/* libbpf says why the kernel refused a program only through its print callback. */
-static _Thread_local char libbpf_words[640];
-
-static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* libbpf would print what the caller puts into words. */
+static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	size_t n = strlen(libbpf_words);
-
-	if (level == LIBBPF_WARN && n + 1 < sizeof(libbpf_words))
-		vsnprintf(libbpf_words + n, sizeof(libbpf_words) - n, fmt, ap);
+	(void)level;
+	(void)fmt;
+	(void)ap;
 	return 0;
+}
+
+/* What matters of a verifier's log is its end, before the statistics. */
+static const char *log_end(char *log)
+{
+	const size_t most = 640;
+	char *stats = strstr(log, "\nprocessed ");
+	size_t n;
+
+	if (stats)
+		*stats = '\0';
+	n = strlen(log);
+	return n > most ? log + n - most : log;
 }
 
 static const char *load_hint(int code)
@@ -146,9 +159,12 @@ int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const
 }
 
 /* Opens the skeleton and sets maps and constants for the set. */
-static int open_for_set(struct xdp_set *s, struct balancer_bpf **ret_skel, struct err *err)
+static int open_for_set(struct xdp_set *s, char *log, struct balancer_bpf **ret_skel,
+			struct err *err)
 {
-	struct balancer_bpf *skel = balancer_bpf__open();
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
+		    .kernel_log_size = LOG_BYTES);
+	struct balancer_bpf *skel = balancer_bpf__open_opts(&opts);
 	int rc;
 
 	if (!skel)
@@ -162,18 +178,15 @@ static int open_for_set(struct xdp_set *s, struct balancer_bpf **ret_skel, struc
 	return rc;
 }
 
-static int load(struct balancer_bpf *skel, struct err *err)
+static int load(struct balancer_bpf *skel, char *log, struct err *err)
 {
-	libbpf_print_fn_t before;
-	int rc;
+	libbpf_print_fn_t before = libbpf_set_print(say_nothing);
+	int rc = balancer_bpf__load(skel);
 
-	libbpf_words[0] = '\0';
-	before = libbpf_set_print(keep_words);
-	rc = balancer_bpf__load(skel);
 	libbpf_set_print(before);
 	if (rc)
-		return err_set(err, rc, "load the XDP program: %s%s: %s", strerror(-rc),
-			       load_hint(rc), libbpf_words);
+		return err_set(err, rc, "load the XDP program: %s%s%s%s", strerror(-rc),
+			       load_hint(rc), *log ? "; the verifier said: ..." : "", log_end(log));
 	return 0;
 }
 
@@ -210,12 +223,16 @@ static int program_id(int prog_fd, uint32_t *ret_id, struct err *err)
 
 int xdp_set_load(struct xdp_set *s, struct err *err)
 {
+	AUTO_FREE char *log = calloc(1, LOG_BYTES);
 	struct balancer_bpf *skel = NULL;
-	int rc = open_for_set(s, &skel, err);
+	int rc;
 
+	if (!log)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = open_for_set(s, log, &skel, err);
 	if (rc)
 		return rc;
-	rc = load(skel, err);
+	rc = load(skel, log, err);
 	if (!rc)
 		rc = steal_fds(s, skel, err);
 	if (!rc)
