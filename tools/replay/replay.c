@@ -98,7 +98,12 @@ static int process_by_native(struct replay *r, const struct replay_frame *frame,
 			     struct replay_outcome *ret_outcome, struct err *err)
 {
 	r->n_by_native++;
-	return memory_run(r->writer.tables(r->writer.arg), &r->buffer, frame, ret_outcome, err);
+	return memory_run(replay_tables(r), &r->buffer, frame, ret_outcome, err);
+}
+
+struct lb_tables *replay_tables(struct replay *r)
+{
+	return r->writer.tables(r->writer.arg);
 }
 
 const char *replay_engine_of(const struct replay *r)

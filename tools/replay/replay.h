@@ -39,6 +39,9 @@ int replay_process(struct replay *r, const struct replay_frame *frame,
 		   struct replay_verdict *ret_verdict, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* The engine's tables, for tests that put them into states that no configuration gives. */
+struct lb_tables *replay_tables(struct replay *r);
+
 /* The name of the engine. */
 const char *replay_engine_of(const struct replay *r);
 

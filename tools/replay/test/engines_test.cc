@@ -52,6 +52,11 @@ class Engine
 		return err_.text;
 	}
 
+	struct lb_tables &tables()
+	{
+		return *replay_tables(replay_);
+	}
+
 	struct Result {
 		string verdict, reason, vip, real;
 		Bytes frame;
@@ -277,4 +282,74 @@ TEST(Engine, SpreadFlowsOverRealsAndPaths)
 			EXPECT_GT(labels.size(), n * 95 / 100);
 		}
 	}
+}
+
+/* ---- states of the tables that replay's own set-up never leaves ---- */
+
+TEST(Engine, DropsWhatTheNextHopIsUnknownOf)
+{
+	Engine e(test_engine, cases_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	for (uint32_t i = 1; i < e.tables().dims.reals; i++)
+		e.tables().reals[i].nexthop = 0;
+	for (const Packet &p :
+	     {tcp4("203.0.113.1", 80), tcp6("2001:db8:80::1", 81), udp4("203.0.113.1", 82)}) {
+		Engine::Result r = e.run(p.frame());
+
+		EXPECT_EQ(r.verdict, "drop");
+		EXPECT_EQ(r.reason, "real_unresolved");
+		EXPECT_NE(r.real, "");
+	}
+}
+
+TEST(Engine, DropsWhatTheInterfaceCannotSend)
+{
+	struct {
+		Packet packet;
+		unsigned outer; /* what is put before it */
+	} ways[] = {
+		{udp4("203.0.113.1", 80), 20},
+		{udp4("203.0.113.1", 81), 40},
+		{udp4("203.0.113.1", 82), 0},
+	};
+	Engine e(test_engine, cases_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+		e.tables().node->ifaces[i].mtu = 1500;
+	for (auto &way : ways) {
+		unsigned most = 1500 - way.outer - 28;
+
+		EXPECT_EQ(e.run(way.packet.payload(most).frame()).reason, "forwarded") << way.outer;
+		EXPECT_EQ(e.run(way.packet.payload(most + 1).frame()).reason, "too_big")
+			<< way.outer;
+	}
+}
+
+TEST(Engine, SurvivesTablesThatPointOutside)
+{
+	auto fresh = [] { return std::make_unique<Engine>(test_engine, cases_config); };
+	Bytes frame = tcp4("203.0.113.1", 80).frame();
+	auto e = fresh();
+	SKIP_WITHOUT_PRIVILEGE(*e);
+
+	for (uint32_t i = 0; i < e->tables().dims.slot_lines; i++)
+		for (auto &slot : e->tables().slots[i].slot)
+			slot = LB_SLOT_REAL_MASK;
+	EXPECT_EQ(e->run(frame).reason, "table_error") << "slots name reals that don't exist";
+
+	e = fresh();
+	for (uint32_t i = 1; i < e->tables().dims.reals; i++)
+		e->tables().reals[i].nexthop = ~0ULL;
+	EXPECT_EQ(e->run(frame).verdict, "drop") << "reals name interfaces that don't exist";
+
+	e = fresh();
+	for (uint32_t i = 0; i < e->tables().dims.vip_entries; i++)
+		if (e->tables().vips[i].service)
+			e->tables().vips[i].service = e->tables().dims.services;
+	EXPECT_EQ(e->run(frame).reason, "table_error") << "keys name services that don't exist";
+
+	e = fresh();
+	for (uint32_t i = 1; i < e->tables().dims.services; i++)
+		e->tables().services[i].ring_start = 0xfffffff0;
+	EXPECT_EQ(e->run(frame).verdict, "drop") << "rings lie outside the slots";
 }
