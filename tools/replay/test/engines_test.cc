@@ -350,6 +350,7 @@ TEST(Engine, SurvivesTablesThatPointOutside)
 
 	e = fresh();
 	for (uint32_t i = 1; i < e->tables().dims.services; i++)
-		e->tables().services[i].ring_start = 0xfffffff0;
+		e->tables().services[i].ring_start =
+			e->tables().dims.slot_lines * LB_SLOTS_PER_LINE;
 	EXPECT_EQ(e->run(frame).verdict, "drop") << "rings lie outside the slots";
 }
