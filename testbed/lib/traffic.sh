@@ -7,7 +7,9 @@
 #   traffic_since NAME PATH     how much a number of the totals has grown since, e.g. .short.ok
 #   traffic_cost NAME           the same in words, for what went wrong
 #   traffic_get PATH            a number of the totals
+#   traffic_smooth              true when no connection waits for longer than a second
 #   traffic_flows NAME COUNT    true once so many short connections were answered since
+#   traffic_words               a few words on how it goes, empty when no load runs
 #   traffic_stop
 
 traffic_start() {
@@ -36,8 +38,19 @@ traffic_cost() {
 		"$(traffic_since "$1" .short.broken)" "$(traffic_since "$1" .long.broken)"
 }
 
-# Nothing waits any more for longer than a second.
-traffic_smooth() { [ "$(traffic_get .stalled)" = 0 ]; }
+# Nothing waits for longer than a second, by a report made after now.
+traffic_smooth() {
+	local before
+	before=$(traffic_get .elapsed_ms)
+	sleep 0.2
+	[ "$(traffic_get .elapsed_ms)" -gt "$before" ] && [ "$(traffic_get .stalled)" = 0 ]
+}
+
+traffic_words() {
+	process_runs load || return 0
+	jq -r '": \(.short.ok) answered, \(.stalled) waiting for more than a second, " +
+		"\(.short.never_established + .short.broken) failed"' "$TB/traffic.json"
+}
 
 # probe COUNT TARGET...: so many short connections now, apart from the others; totals in $TB/probe.json
 probe() {

@@ -297,11 +297,11 @@ struct load_conn *load_conn_new(const struct load_conn_params *params)
 	if (uv_timer_init(c->p.loop, &c->timer) || uv_tcp_init(c->p.loop, &c->tcp))
 		abort();
 	c->handles = 2;
-	snprintf(
-		c->request, sizeof(c->request),
-		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: fairway-load\r\nConnection: %s\r\n\r\n",
-		c->p.opt->path, c->p.opt->host_headers[c->p.target],
-		c->p.is_long ? "keep-alive" : "close");
+	/* Kept alive for short ones too: this side closes, so TIME_WAIT stays here, and no server
+	 * remembers a port that comes to another server next time. */
+	snprintf(c->request, sizeof(c->request),
+		 "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: fairway-load\r\n\r\n", c->p.opt->path,
+		 c->p.opt->host_headers[c->p.target]);
 	c->next = all;
 	if (all)
 		all->prev = c;

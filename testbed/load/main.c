@@ -14,7 +14,7 @@
 
 #define PACE_MS   5
 #define REPORT_MS 100
-#define REOPEN_MS 200
+#define REOPEN_MS 1000
 
 struct load {
 	uv_loop_t loop;

@@ -106,6 +106,7 @@ bridge_add() {
 
 client_up() {
 	link_add router client0 client eth0 "$CLIENT_MTU" &&
+		in_ns client sysctl -qw net.ipv4.tcp_tw_reuse=1 &&
 		addr_add router client0 198.51.100.1/24 2001:db8:c::1/64 &&
 		addr_add client eth0 198.51.100.10/24 2001:db8:c::10/64 &&
 		ip_ns client route add default via 198.51.100.1 &&
@@ -114,6 +115,8 @@ client_up() {
 
 # A node or a real server, with its cable to a bridge of the router. The router's end gets an XDP
 # program that lets all pass: without one it would not see what the other end sends by XDP_TX.
+# Frames for unknown MAC addresses are not flooded: a network card would discard those that are not
+# for it, a veth hands them over.
 host_up() {
 	local name=$1 bridge=edge0 gw4=192.0.2.1 gw6=2001:db8:e::1
 	if on_rack "$name"; then
@@ -121,6 +124,7 @@ host_up() {
 	fi
 	link_add router "$name" "$name" eth0 "$EDGE_MTU" &&
 		ip_ns router link set "$name" master "$bridge" &&
+		ip_ns router link set "$name" type bridge_slave flood off &&
 		ip_ns router link set "$name" xdpdrv obj "$BUILD/bpf/xdp_pass.bpf.o" sec xdp &&
 		addr_add "$name" eth0 "$(addr4 "$name")/24" "$(addr6 "$name")/64" &&
 		ip_ns "$name" route add default via "$gw4" &&
@@ -213,8 +217,15 @@ real_answers() {
 		[ "$(in_ns router curl -s -m 1 "http://[$(addr6 "$1")]/healthz")" = "$1" ]
 }
 
+# real_tool NAME VERB ARGS...: fairway-real on that server.
+real_tool() {
+	local name=$1 verb=$2
+	shift 2
+	in_ns "$name" "$BUILD/tools/fairway-real" "$verb" --state "$TB/real-$name" "$@"
+}
+
 real_setup() {
-	in_ns "$1" "$BUILD/tools/fairway-real" setup --vip "$VIP4" --vip "$VIP6"
+	real_tool "$1" setup --encap "$EDGE_ENCAP" --vip "$VIP4" --vip "$VIP6"
 }
 
 # ---- Fairway ----
