@@ -294,6 +294,7 @@ static void fini(struct daemon *d)
 	vip_desired_fini(&d->desired);
 	vip_state_fini(&d->loaded);
 	vip_intent_fini(&d->intent);
+	free(d->held);
 	config_free(d->cfg);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);

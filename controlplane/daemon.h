@@ -18,6 +18,7 @@
 #include "controlplane/metrics/http.h"
 #include "controlplane/neighbour/neighbour.h"
 #include "controlplane/publish/publish.h"
+#include "controlplane/vip/brake.h"
 #include "controlplane/vip/desired.h"
 #include "controlplane/vip/diff.h"
 #include "controlplane/vip/plan.h"
@@ -46,6 +47,7 @@ struct real_entry {
 	struct health_target *target; /* NULL: its pool has no check */
 	enum vip_real_state state;    /* as last told to the journal */
 	uint64_t since_ns;            /* of that state */
+	uint64_t fell_ns;             /* when its check went from up to down; 0: it didn't */
 	bool wanted;                  /* scratch of a sync */
 };
 
@@ -96,6 +98,9 @@ struct daemon {
 	struct vip_state loaded;                               /* what publish and bgp were told */
 	char reconcile_error[sizeof(((struct err *)0)->text)]; /* "" when all steps succeeded */
 	char node_blocked[VIP_REASON_LEN];
+	char (*held)[CONFIG_NAME_MAX + 1]; /* pools that the brake holds */
+	size_t n_held;
+	char held_text[VIP_REASON_LEN]; /* "" while it holds none */
 
 	struct real_entry **reals; /* sorted by pool, address */
 	size_t n_reals;
@@ -197,6 +202,8 @@ void daemon_inputs(struct daemon *d, const struct config *cfg, const struct vip_
 		   struct vip_inputs *ret);
 /* Does a packet to this VIP come out of the program as it should? "" or why not. */
 void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len);
+/* Does the brake hold this real of this pool, whose check says down? */
+bool daemon_held(const struct daemon *d, const struct real_entry *e);
 /* Once a second. */
 void daemon_tick(struct daemon *d);
 

@@ -138,6 +138,7 @@ void Edge::SetUp()
 	lb = id + "-lb";
 	edge = id + "-edge";
 	ifname = "dm" + std::to_string(getpid()) + "a";
+	peer_name = "dm" + std::to_string(getpid()) + "b";
 	config_path = dir + "/fairway.yaml";
 	socket_path = dir + "/s.sock";
 	log_path = dir + "/log";
@@ -150,7 +151,7 @@ void Edge::SetUp()
 
 void Edge::make_link()
 {
-	std::string peer = "dm" + std::to_string(getpid()) + "b";
+	const std::string &peer = peer_name;
 
 	sh("ip link add " + ifname + " netns " + lb + " type veth peer name " + peer + " netns " +
 	   edge);

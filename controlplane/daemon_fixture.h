@@ -20,7 +20,7 @@
 class Edge : public ::testing::Test
 {
       protected:
-	std::string id, dir, lb, edge, ifname, config_path, socket_path, log_path;
+	std::string id, dir, lb, edge, ifname, peer_name, config_path, socket_path, log_path;
 	pid_t daemon = -1;
 
 	void SetUp() override;

@@ -17,6 +17,88 @@
 /* Flows tried before a service counts as broken: one real's next hop may be unknown. */
 #define PROBE_FLOWS     32
 
+/* ---- the brake against a wrong prober ---- */
+
+static bool pool_held(const struct daemon *d, const char *pool)
+{
+	for (size_t i = 0; i < d->n_held; i++) {
+		if (strcmp(d->held[i], pool) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool daemon_held(const struct daemon *d, const struct real_entry *e)
+{
+	return e->fell_ns && pool_held(d, e->pool);
+}
+
+static void brake_view(const struct daemon *d, const struct config_pool *pool, uint64_t now,
+		       struct vip_brake_pool *ret)
+{
+	uint64_t window = vip_brake_window_ms(d->cfg) * NS_PER_MS;
+	bool was_held = pool_held(d, pool->name);
+
+	*ret = (struct vip_brake_pool){.pool = pool};
+	for (size_t r = 0; pool->has_health && r < pool->n_reals; r++) {
+		const struct real_entry *e =
+			daemon_find_real(d, pool->name, &pool->reals[r].address);
+
+		if (!e || !e->target)
+			continue;
+		if (health_target_state(e->target) == HEALTH_UP)
+			ret->n_up++;
+		else if (e->fell_ns && (was_held || now - e->fell_ns <= window))
+			ret->n_fell++;
+	}
+}
+
+static void tell_brake(struct daemon *d, const struct vip_brake_result *res)
+{
+	bool was = d->held_text[0] != '\0';
+
+	d->held_text[0] = '\0';
+	if (res->holding)
+		snprintf(d->held_text, sizeof(d->held_text),
+			 "%zu unrelated pools lost their reals together, %zu reals failed and %zu "
+			 "are up: this node's checks are suspected, and those pools keep the reals "
+			 "they had",
+			 res->groups, res->n_fell, res->n_up);
+	if (res->holding != was)
+		journal_write(res->holding ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "node", NULL, "%s",
+			      res->holding ? d->held_text : "the checks are believed again");
+}
+
+/* Judge anew which pools are held. Out of memory leaves it as it was. */
+static int brake(struct daemon *d)
+{
+	size_t n = d->cfg->n_pools, held = 0;
+	struct vip_brake_pool *views = calloc(n ? n : 1, sizeof(*views));
+	char(*names)[CONFIG_NAME_MAX + 1] = calloc(n ? n : 1, sizeof(*names));
+	struct vip_brake_result res;
+	int rc = -ENOMEM;
+
+	for (size_t i = 0; views && i < n; i++)
+		brake_view(d, &d->cfg->pools[i], clock_now_ns(), &views[i]);
+	if (views && names)
+		rc = vip_brake_judge(views, n, &res);
+	if (rc < 0) {
+		free(views);
+		free(names);
+		return rc;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (views[i].held)
+			memcpy(names[held++], d->cfg->pools[i].name, sizeof(names[0]));
+	}
+	free(views);
+	free(d->held);
+	d->held = names;
+	d->n_held = held;
+	tell_brake(d, &res);
+	return 0;
+}
+
 /* ---- inputs ---- */
 
 static enum vip_health input_health(void *arg, const char *pool, const struct addr *real)
@@ -29,7 +111,7 @@ static enum vip_health input_health(void *arg, const char *pool, const struct ad
 	case HEALTH_UP:
 		return VIP_HEALTH_UP;
 	case HEALTH_DOWN:
-		return VIP_HEALTH_DOWN;
+		return daemon_held(arg, e) ? VIP_HEALTH_HELD : VIP_HEALTH_DOWN;
 	case HEALTH_UNKNOWN:
 		break;
 	}
@@ -383,8 +465,10 @@ int daemon_reconcile(struct daemon *d, struct err *err)
 	struct err e = {.text = ""};
 	int rc;
 
+	rc = brake(d);
 	daemon_inputs(d, d->cfg, &d->intent, &in);
-	rc = vip_desired_make(&in, &desired);
+	if (rc == 0)
+		rc = vip_desired_make(&in, &desired);
 	if (rc == 0) {
 		vip_desired_fini(&d->desired);
 		d->desired = desired;

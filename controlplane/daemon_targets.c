@@ -461,9 +461,11 @@ static void on_health(void *arg, struct health_target *target, void *owner, enum
 
 	(void)arg;
 	(void)target;
-	(void)was;
-	(void)now;
 	(void)reason;
+	if (now == HEALTH_UP)
+		e->fell_ns = 0;
+	else if (was == HEALTH_UP)
+		e->fell_ns = clock_now_ns();
 	daemon_dirty(e->d);
 }
 

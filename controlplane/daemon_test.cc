@@ -153,6 +153,50 @@ TEST_F(Edge, AnInterfaceThatGoesAndComesBackIsAttachedAgain)
 	EXPECT_EQ(forwarded(), 10);
 }
 
+TEST_F(Edge, WhenUnrelatedPoolsFailTogetherTheProberIsSuspectedAndTheStateHeld)
+{
+	std::string text = yaml().substr(0, yaml().find("pools:")) + "pools:\n", vips = "vips:\n";
+
+	for (int p = 0; p < 3; p++) {
+		std::string n = std::to_string(p);
+
+		text += "  - {name: p" + n +
+			", encap: ipip, health: {type: tcp, port: 8080, interval: 200ms, timeout: 200ms, "
+			"rise: 1, fall: 2}, reals: [";
+		for (int r = 1; r <= 4; r++) {
+			std::string a = "10.9.0." + std::to_string(10 * (p + 1) + r);
+
+			sh("ip -n " + edge + " addr add " + a + "/24 dev " + peer_name);
+			text += "{address: " + a + "},";
+		}
+		text += "]}\n";
+		vips += "  - {name: v" + n + ", address: 203.0.113." + n +
+			", services: [{protocol: tcp, port: 443, pool: p" + n + "}]}\n";
+	}
+	write_config(text + vips);
+	start_bird();
+	start_reals();
+	start();
+	ASSERT_TRUE(eventually([&] { return get("status.get", "reals.up") == "12"; }));
+	ASSERT_TRUE(eventually([&] { return router_has("203.0.113.2/32"); }));
+	stop_reals();
+	ASSERT_TRUE(eventually(
+		[&] { return log().find("checks are suspected") != std::string::npos; }));
+	EXPECT_TRUE(eventually([&] { return get("status.get", "vips.announced") == "3"; }));
+	EXPECT_NE(get("status.get", "warnings").find("unrelated pools"), std::string::npos);
+	EXPECT_EQ(get("real.list", "reals.0.health"), "down");
+	EXPECT_EQ(get("real.list", "reals.0.state"), "up");
+	EXPECT_TRUE(router_has("203.0.113.0/32"));
+	start_reals();
+	EXPECT_TRUE(eventually([&] { return log().find("believed again") != std::string::npos; }));
+	/* One pool by itself is withdrawn as ever. */
+	for (int r = 11; r <= 14; r++)
+		sh("ip -n " + edge + " addr del 10.9.0." + std::to_string(r) + "/24 dev " +
+		   peer_name);
+	EXPECT_TRUE(eventually([&] { return !router_has("203.0.113.0/32"); }));
+	EXPECT_TRUE(router_has("203.0.113.1/32"));
+}
+
 /* ---- reload ---- */
 
 TEST_F(Edge, ABrokenFileAtSighupLeavesEverythingRunning)

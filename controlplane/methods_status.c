@@ -80,6 +80,10 @@ json_t *doc_warnings(struct daemon *d)
 		warn(list, "the node is drained: no VIP is announced", "fairway node enable");
 	if (d->node_blocked[0])
 		warn(list, d->node_blocked, NULL);
+	if (d->held_text[0])
+		warn(list, d->held_text,
+		     "if the reals are really dead: fairway node drain; else mend this node's way "
+		     "to them");
 	if (d->reconcile_error[0])
 		warn(list, d->reconcile_error, "tried again every second");
 	if (d->intent_warning[0])

@@ -222,6 +222,9 @@ static void real_reason(const struct real_entry *e, enum vip_real_state state,
 			 vip_real_state_name(state));
 	else if (!e || !e->target)
 		snprintf(reason, HEALTH_REASON_LEN, "its pool has no health check");
+	else if (e->fell_ns && state == VIP_REAL_UP && s.state == HEALTH_DOWN)
+		snprintf(reason, HEALTH_REASON_LEN, "held although its check says: %.200s",
+			 s.last_result);
 	else if (s.last_prober_error[0])
 		snprintf(reason, HEALTH_REASON_LEN, "can't be checked from here: %.200s",
 			 s.last_prober_error);

@@ -22,7 +22,7 @@ const char *vip_pool_condition_name(enum vip_pool_condition condition)
 
 const char *vip_health_name(enum vip_health health)
 {
-	static const char *const names[] = {"none", "checking", "up", "down"};
+	static const char *const names[] = {"none", "checking", "up", "down", "down"};
 
 	return (unsigned)health < sizeof(names) / sizeof(names[0]) ? names[health] : "?";
 }
@@ -106,6 +106,11 @@ static void explain_pool(struct vip_pool_report *p)
 	if (weightless)
 		len += (size_t)snprintf(p->reason + len, sizeof(p->reason) - len,
 					", %zu of weight 0", weightless);
+	if (p->n_held)
+		len += (size_t)snprintf(p->reason + len, sizeof(p->reason) - len,
+					"; checks of %zu of them fail, held: this node's checks "
+					"are suspected",
+					p->n_held);
 	if (p->fail_open)
 		snprintf(p->reason + len, sizeof(p->reason) - len,
 			 "; its VIP is announced always, so all of them get packets (fail-open)");
@@ -125,6 +130,7 @@ static int judge_pool(const struct vip_inputs *in, const struct config_pool *poo
 		if (r->weight == 0)
 			continue;
 		p->n_up++;
+		p->n_held += r->health == VIP_HEALTH_HELD;
 		if (r->resolved)
 			p->n_up_reached++;
 	}

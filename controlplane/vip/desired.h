@@ -26,6 +26,7 @@ enum vip_health {
 	VIP_HEALTH_CHECKING,
 	VIP_HEALTH_UP,
 	VIP_HEALTH_DOWN,
+	VIP_HEALTH_HELD, /* down, but kept in force by vip/brake.h */
 };
 
 #define VIP_REASON_LEN      512
@@ -75,6 +76,7 @@ struct vip_pool_report {
 	char reason[VIP_POOL_REASON_LEN];
 	size_t n_up;         /* in force with a share, fail-open not counted */
 	size_t n_up_reached; /* of those, with a next hop */
+	size_t n_held;       /* of those up, how many only because of the brake */
 	bool fail_open;
 	struct vip_real_report *reals; /* pool->n_reals of them, same order */
 };
@@ -105,7 +107,7 @@ const struct vip_report *vip_desired_vip(const struct vip_desired *d, const char
 const char *vip_real_state_name(enum vip_real_state state);
 /* "ok", "below_minimum", "empty". */
 const char *vip_pool_condition_name(enum vip_pool_condition condition);
-/* "none", "checking", "up", "down". */
+/* "none", "checking", "up", "down"; held is "down". */
 const char *vip_health_name(enum vip_health health);
 
 #endif

@@ -98,7 +98,7 @@ int brake(const std::string &from, const std::string &to, std::string *why = nul
 	return rc;
 }
 
-TEST(Brake, HoldsBackTheRemovalOfMostVips)
+TEST(RemovalBrake, HoldsBackTheRemovalOfMostVips)
 {
 	std::string why;
 
@@ -108,7 +108,7 @@ TEST(Brake, HoldsBackTheRemovalOfMostVips)
 	EXPECT_EQ(brake(node_with(1, 3), node_with(1, 0)), 0) << "so few are everyday work";
 }
 
-TEST(Brake, HoldsBackTheRemovalOfMostRealsOfAPool)
+TEST(RemovalBrake, HoldsBackTheRemovalOfMostRealsOfAPool)
 {
 	std::string why;
 
