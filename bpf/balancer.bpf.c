@@ -151,13 +151,8 @@ static __always_inline void trace(enum lb_reason reason, const struct lb_decisio
 	__u32 zero = 0;
 	struct lb_trace *out = bpf_map_lookup_elem(&lb_trace, &zero);
 
-	if (!out)
-		return;
-	out->verdict = lb_reason_verdict(reason);
-	out->reason = reason;
-	out->service = d->service;
-	out->real = d->real;
-	out->slot = d->slot;
+	if (out)
+		*out = lb_trace_of(reason, d);
 }
 
 static __always_inline int balance(struct xdp_md *ctx, int traced)

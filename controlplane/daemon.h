@@ -220,6 +220,9 @@ int daemon_lock(const char *state_dir, int *ret_fd, struct err *err)
 	__attribute__((warn_unused_result));
 /* sd_notify(3), without effect when systemd doesn't listen. */
 void daemon_notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Raise the soft limit of open files to the hard one: each running health check holds one. */
+void daemon_raise_descriptors(void);
 /* How often systemd wants to hear from us, in ms; 0: not at all. */
 uint64_t daemon_watchdog_ms(void);
 

@@ -406,10 +406,13 @@ static void start_grace(struct daemon *d)
 		return;
 	publish_grace_begin(d->publish);
 	d->grace_work.data = d;
-	if (uv_queue_work(&d->loop, &d->grace_work, grace_run, grace_done) == 0)
+	if (uv_queue_work(&d->loop, &d->grace_work, grace_run, grace_done) == 0) {
 		d->grace_running = true;
-	else
-		publish_grace_end(d->publish);
+		return;
+	}
+	/* Without a worker the period must pass all the same. */
+	forwarder_engine(d->forwarder)->grace(forwarder_engine(d->forwarder)->arg);
+	publish_grace_end(d->publish);
 }
 
 /* ---- reconcile ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -45,6 +46,19 @@ int daemon_lock(const char *state_dir, int *ret_fd, struct err *err)
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
+}
+
+void daemon_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+			return;
+		log_warn("daemon", "the limit of open files can't be raised", "error=%s",
+			 strerror(errno));
+	}
 }
 
 void daemon_notify(const char *fmt, ...)

@@ -129,5 +129,6 @@ int main(int argc, char **argv)
 		config_free(cfg);
 		return 0;
 	}
+	daemon_raise_descriptors();
 	return daemon_run(&a.opt, cfg, &st);
 }

@@ -16,6 +16,7 @@
 
 #include "dataplane/core/encap.h"
 #include "dataplane/core/lookup.h"
+#include "dataplane/core/memory.h"
 #include "dataplane/core/reasons.h"
 #include "dataplane/core/tables.h"
 #include "dataplane/core/wire.h"
@@ -262,6 +263,17 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide(const struct lb_target *t, const void 
 	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
 		lb_count(t, reason, (__u32)(end - data));
 	return reason;
+}
+
+LB_ALWAYS_INLINE struct lb_trace lb_trace_of(enum lb_reason reason, const struct lb_decision *d)
+{
+	return (struct lb_trace){
+		.verdict = lb_reason_verdict(reason),
+		.reason = reason,
+		.service = d->service,
+		.real = d->real,
+		.slot = d->slot,
+	};
 }
 
 /* Bytes at the frame's end that belong to no IP packet (Ethernet padding) and must not travel on

@@ -11,6 +11,15 @@ struct lb_target {
 	struct lb_counter *row; /* the worker's own row of counters */
 };
 
+/* The target of one worker, which counts in the row of its number. */
+static inline struct lb_target lb_memory_target(const struct lb_tables *tables, __u32 worker)
+{
+	return (struct lb_target){
+		.tables = tables,
+		.row = tables->counters + (__u64)worker * tables->dims.counter_stride,
+	};
+}
+
 #define LB_MEMORY_ELEMENT(t, table, index, count)                                                  \
 	((index) < (count) ? &(t)->tables->table[index] : (void *)0)
 

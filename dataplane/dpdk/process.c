@@ -27,10 +27,7 @@ static enum lb_reason forward(const struct lb_target *t, struct rte_mbuf *mbuf,
 void dpdk_process(const struct lb_tables *tables, uint32_t worker, struct rte_mbuf *mbuf,
 		  struct lb_trace *ret_trace)
 {
-	struct lb_target t = {
-		.tables = tables,
-		.row = tables->counters + (size_t)worker * tables->dims.counter_stride,
-	};
+	struct lb_target t = lb_memory_target(tables, worker);
 	const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
 	struct lb_decision d = {0};
 	enum lb_reason reason = lb_decide(&t, data, data + rte_pktmbuf_data_len(mbuf), &d);
@@ -40,11 +37,5 @@ void dpdk_process(const struct lb_tables *tables, uint32_t worker, struct rte_mb
 		if (reason != LB_REASON_forwarded)
 			lb_count(&t, reason, d.ip_length);
 	}
-	*ret_trace = (struct lb_trace){
-		.verdict = lb_reason_verdict(reason),
-		.reason = reason,
-		.service = d.service,
-		.real = d.real,
-		.slot = d.slot,
-	};
+	*ret_trace = lb_trace_of(reason, &d);
 }

@@ -23,10 +23,7 @@ static enum lb_reason forward(const struct lb_target *t, struct native_frame *f,
 void native_process(const struct lb_tables *tables, uint32_t worker, struct native_frame *frame,
 		    struct lb_trace *ret_trace)
 {
-	struct lb_target t = {
-		.tables = tables,
-		.row = tables->counters + (size_t)worker * tables->dims.counter_stride,
-	};
+	struct lb_target t = lb_memory_target(tables, worker);
 	struct lb_decision d = {0};
 	enum lb_reason reason = lb_decide(&t, frame->data, frame->data + frame->len, &d);
 
@@ -35,11 +32,5 @@ void native_process(const struct lb_tables *tables, uint32_t worker, struct nati
 		if (reason != LB_REASON_forwarded)
 			lb_count(&t, reason, d.ip_length);
 	}
-	*ret_trace = (struct lb_trace){
-		.verdict = lb_reason_verdict(reason),
-		.reason = reason,
-		.service = d.service,
-		.real = d.real,
-		.slot = d.slot,
-	};
+	*ret_trace = lb_trace_of(reason, &d);
 }
