@@ -21,7 +21,8 @@ int real_run_init(struct real_run *run, const char *dir, bool *ret_present, int 
 	if (ret)
 		return ret;
 	ret = real_state_load(&run->state, dir, e);
-	if (ret && ret != -ENOENT)
+	run->stale = ret == -ESTALE;
+	if (ret && ret != -ENOENT && ret != -ESTALE)
 		return ret;
 	*ret_present = ret == 0;
 	ret = host_addrs_init(&run->addrs, run->nl);

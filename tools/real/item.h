@@ -50,6 +50,7 @@ struct real_run {
 	struct nl *nl;
 	const char *dir;
 	struct real_state state;
+	bool stale; /* the directory held the state of another namespace or boot */
 	struct host_addrs addrs;
 	struct decap_settings settings;
 	struct program *prog; /* loaded when the first filter needs it */

@@ -139,11 +139,22 @@ static int run_command(enum real_command command, const struct real_options *opt
 {
 	bool present = false, trouble = false;
 	struct err e = {""};
-	struct real_run run;
-	int lock = -1;
-	int ret = real_run_init(&run, opts->state_dir, &present, &lock, &e);
+	struct real_run run = {0};
+	char dir[512];
+	int lock = -1, ret = 0;
 
+	if (opts->state_dir)
+		snprintf(dir, sizeof(dir), "%s", opts->state_dir);
+	else
+		ret = real_state_default_dir(dir, sizeof(dir), &e);
+	if (!ret)
+		ret = real_run_init(&run, dir, &present, &lock, &e);
 	run.tell = tell_change;
+	if (!ret && run.stale)
+		fprintf(stderr,
+			"fairway-real: %s holds the state of another network namespace or of an "
+			"earlier boot; it means nothing here\n",
+			dir);
 	if (!ret && command == REAL_SETUP)
 		ret = setup(&run, opts, present, &e);
 	else if (!ret && command == REAL_REMOVE)
@@ -152,7 +163,7 @@ static int run_command(enum real_command command, const struct real_options *opt
 		ret = check(&run, opts, present, &trouble, &e);
 	real_run_fini(&run);
 	if (lock >= 0)
-		real_state_unlock(opts->state_dir, lock);
+		real_state_unlock(dir, lock);
 	if (ret)
 		fprintf(stderr, "fairway-real: %s\n", e.text);
 	if (fflush(stdout) || ferror(stdout)) {

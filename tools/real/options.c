@@ -49,8 +49,8 @@ static const char help_setup[] =
 	"                      balancer carries, if smaller than the interface's MTU; the MSS\n"
 	"                      in SYN-ACKs follows from it\n"
 	"  --tc-priority N     where our filters stand among others at tc (default 1)\n"
-	"  --state DIR         where the changes are recorded (default " REAL_STATE_DIR ");\n"
-	"                      each network namespace needs its own\n";
+	"  --state DIR         where the changes are recorded (default " REAL_STATE_DIR "/\n"
+	"                      netns-N, N being the kernel's number of the namespace)\n";
 
 static const char help_remove[] =
 	"usage: fairway-real remove [--vip ADDRESS ...] [--state DIR]\n"
@@ -60,7 +60,7 @@ static const char help_remove[] =
 	"twice does no harm.\n"
 	"\n"
 	"  --vip ADDRESS       stop answering for this VIP only; repeatable (default: all)\n"
-	"  --state DIR         where setup recorded the changes (default " REAL_STATE_DIR ")\n";
+	"  --state DIR         where setup recorded the changes, if it was told so\n";
 
 static const char help_check[] =
 	"usage: fairway-real check [--json] [--state DIR]\n"
@@ -69,7 +69,7 @@ static const char help_check[] =
 	"what to do. Exit status 0: all in place; 4: something is not.\n"
 	"\n"
 	"  --json              one JSON document, with the counters of the BPF programs\n"
-	"  --state DIR         where setup recorded the changes (default " REAL_STATE_DIR ")\n";
+	"  --state DIR         where setup recorded the changes, if it was told so\n";
 
 const char *real_options_help(enum real_command topic)
 {
@@ -246,7 +246,6 @@ int real_options_parse(int argc, char **argv, enum real_command *ret_command,
 	int id, ret;
 
 	memset(opts, 0, sizeof(*opts));
-	opts->state_dir = REAL_STATE_DIR;
 	*ret_topic = REAL_HELP;
 	if (argc < 2)
 		return err_set(e, -EINVAL, "no command given");

@@ -16,7 +16,7 @@ struct real_options {
 	enum real_encap encap;
 	enum real_decap decap;
 	unsigned mtu, tc_priority;
-	const char *state_dir;
+	const char *state_dir; /* NULL: real_state_default_dir() */
 };
 
 /* Open netlink, take the lock, read the state (an empty one when there is none; *ret_present tells)

@@ -536,6 +536,30 @@ TEST_F(Real, MistakesAreNamedAndChangeNothing)
 	EXPECT_EQ(net->dump(), before);
 }
 
+TEST_F(Real, EachNamespaceHasItsOwnState)
+{
+	std::string setup = FAIRWAY_REAL " setup --vip " + vip4 + " --interface eth0 --encap l2dsr";
+	std::string remove = FAIRWAY_REAL " remove", check = FAIRWAY_REAL " check";
+
+	net->must(net->real, setup);
+	EXPECT_NE(net->must(net->lb, setup).find("; 5 changes"), std::string::npos);
+	EXPECT_NE(net->must(net->real, remove).find("removed  address"), std::string::npos);
+	EXPECT_EQ(run("ip netns exec " + net->real + " " + check).status, 4);
+	EXPECT_EQ(run("ip netns exec " + net->lb + " " + check).status, 0);
+	EXPECT_NE(net->must(net->lb, remove).find("removed  address"), std::string::npos);
+}
+
+TEST_F(Real, StateOfAnotherNamespaceMeansNothing)
+{
+	setup("--vip " + vip4 + " --interface eth0 --encap l2dsr");
+	Outcome o = run("ip netns exec " + net->lb + " " FAIRWAY_REAL " check --state " +
+			net->state_dir);
+
+	EXPECT_EQ(o.status, 4) << o.out;
+	EXPECT_NE(o.out.find("another network namespace"), std::string::npos) << o.out;
+	EXPECT_EQ(net->tool("check").status, 0);
+}
+
 TEST_F(Real, L2DsrAnswersForTheVipButNotToArpOrNeighbourDiscovery)
 {
 	setup("--vip " + vip4 + " --vip " + vip6 + " --interface eth0 --encap l2dsr");

@@ -13,6 +13,16 @@
 #define REAL_STATE_DIR      "/run/fairway-real"
 #define REAL_MAX_INTERFACES 16
 
+/* Names one network namespace of one boot, and never another. */
+#define REAL_NAMESPACE_LEN 64
+int real_namespace_id(char ret_id[REAL_NAMESPACE_LEN], struct err *e)
+	__attribute__((warn_unused_result));
+
+/* Where the state of this network namespace is kept unless --state says otherwise: a directory of
+ * its own below REAL_STATE_DIR, since `ip netns exec` and the like don't separate /run. */
+int real_state_default_dir(char *ret_dir, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
 enum real_encap { REAL_ENCAP_IPIP, REAL_ENCAP_L2DSR };
 enum real_decap { REAL_DECAP_AUTO, REAL_DECAP_KERNEL, REAL_DECAP_BPF };
 
@@ -83,10 +93,12 @@ int real_state_add(struct real_state *state, const struct record *r)
 	__attribute__((warn_unused_result));
 void real_state_drop(struct real_state *state, size_t index);
 
-/* Read DIR/state.json. -ENOENT: nothing has been set up. The caller calls real_state_fini(). */
+/* Read DIR/state.json. -ENOENT: nothing has been set up. -ESTALE: it is of another network
+ * namespace or an earlier boot; what it recorded went away with those, or is not ours to touch. The
+ * caller calls real_state_fini(). */
 int real_state_load(struct real_state *state, const char *dir, struct err *e)
 	__attribute__((warn_unused_result));
-/* Replace DIR/state.json at once. */
+/* Replace DIR/state.json at once, naming this network namespace. */
 int real_state_save(const struct real_state *state, const char *dir, struct err *e)
 	__attribute__((warn_unused_result));
 /* Delete it, and the verifier's log beside it. 0 also when there is none. */

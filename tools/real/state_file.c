@@ -65,7 +65,7 @@ static json_t *record_to_json(const struct record *r)
 	return json_pack("{ss ss}", "kind", kind, "device", r->dev);
 }
 
-static json_t *state_to_json(const struct real_state *state)
+static json_t *state_to_json(const struct real_state *state, const char *namespace_id)
 {
 	const struct real_config *c = &state->config;
 	json_t *interfaces = json_array(), *records = json_array();
@@ -74,11 +74,12 @@ static json_t *state_to_json(const struct real_state *state)
 		json_array_append_new(interfaces, json_string(c->interfaces[i]));
 	for (size_t i = 0; records && i < state->n_records; i++)
 		json_array_append_new(records, record_to_json(&state->records[i]));
-	return json_pack("{si ss ss si si sb so so so so}", "schema_version", SCHEMA_VERSION,
-			 "encap", real_encap_name(c->encap), "decap", real_decap_name(c->decap),
-			 "tc_priority", (int)c->tc_priority, "mtu", (int)c->mtu, "outers_given",
-			 c->outers_given, "interfaces", interfaces, "vips", addrs_to_json(&c->vips),
-			 "outers", addrs_to_json(&c->outers), "changes", records);
+	return json_pack("{si ss ss ss si si sb so so so so}", "schema_version", SCHEMA_VERSION,
+			 "namespace", namespace_id, "encap", real_encap_name(c->encap), "decap",
+			 real_decap_name(c->decap), "tc_priority", (int)c->tc_priority, "mtu",
+			 (int)c->mtu, "outers_given", c->outers_given, "interfaces", interfaces,
+			 "vips", addrs_to_json(&c->vips), "outers", addrs_to_json(&c->outers),
+			 "changes", records);
 }
 
 /* The file must be whole on a disk before it takes the old one's name. */
@@ -101,11 +102,15 @@ static int write_file(const char *path, const char *text, struct err *e)
 
 int real_state_save(const struct real_state *state, const char *dir, struct err *e)
 {
-	AUTO_JSON json_t *json = state_to_json(state);
-	AUTO_FREE char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
-	char path[512], new_path[512];
-	int ret;
+	char path[512], new_path[512], namespace_id[REAL_NAMESPACE_LEN];
+	AUTO_JSON json_t *json = NULL;
+	AUTO_FREE char *text = NULL;
+	int ret = real_namespace_id(namespace_id, e);
 
+	if (ret)
+		return ret;
+	json = state_to_json(state, namespace_id);
+	text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	if (!text)
 		return err_set(e, -ENOMEM, "out of memory");
 	ret = path_format(path, sizeof(path), dir, "state.json", e);
@@ -212,14 +217,24 @@ static int state_from_json(json_t *json, struct real_state *state)
 	return 0;
 }
 
+/* True when the state is of this namespace, or doesn't say: what is wrong with it then shows. */
+static bool is_of_here(const json_t *json, const char *namespace_id)
+{
+	const char *of = json_string_value(json_object_get(json, "namespace"));
+
+	return !of || !strcmp(of, namespace_id);
+}
+
 int real_state_load(struct real_state *state, const char *dir, struct err *e)
 {
 	struct real_state loaded = {0};
 	AUTO_JSON json_t *json = NULL;
 	json_error_t why;
-	char path[512];
+	char path[512], namespace_id[REAL_NAMESPACE_LEN];
 	int ret = path_format(path, sizeof(path), dir, "state.json", e);
 
+	if (!ret)
+		ret = real_namespace_id(namespace_id, e);
 	if (ret)
 		return ret;
 	if (access(path, R_OK))
@@ -228,6 +243,8 @@ int real_state_load(struct real_state *state, const char *dir, struct err *e)
 	if (!json)
 		return err_set(e, -EINVAL, "%s:%d: not readable as JSON: %s", path, why.line,
 			       why.text);
+	if (!is_of_here(json, namespace_id))
+		return err_set(e, -ESTALE, "%s is of another network namespace or boot", path);
 	if (state_from_json(json, &loaded)) {
 		real_state_fini(&loaded);
 		return err_set(
@@ -256,6 +273,11 @@ int real_state_delete(const char *dir, struct err *e)
 	return 0;
 }
 
+static bool is_below_default(const char *dir)
+{
+	return !strncmp(dir, REAL_STATE_DIR "/", sizeof(REAL_STATE_DIR));
+}
+
 /* The directory itself is locked. Whoever waited while it was taken away holds a directory without
  * a name and must begin again. */
 int real_state_lock(const char *dir, int *ret_fd, struct err *e)
@@ -264,7 +286,12 @@ int real_state_lock(const char *dir, int *ret_fd, struct err *e)
 		struct stat held, named;
 		int fd;
 
-		if (mkdir(dir, 0755) && errno != EEXIST)
+		if (is_below_default(dir) && mkdir(REAL_STATE_DIR, 0755) && errno != EEXIST)
+			return err_set(e, -errno, "directory " REAL_STATE_DIR " can't be made: %s",
+				       strerror(errno));
+		if (mkdir(dir, 0755) && errno == ENOENT && is_below_default(dir))
+			continue;
+		if (access(dir, F_OK))
 			return err_set(e, -errno, "directory %s can't be made: %s", dir,
 				       strerror(errno));
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -291,6 +318,7 @@ int real_state_lock(const char *dir, int *ret_fd, struct err *e)
 void real_state_unlock(const char *dir, int fd)
 {
 	/* Fails, and shall, while the state is in it. */
-	(void)rmdir(dir);
+	if (!rmdir(dir) && is_below_default(dir))
+		(void)rmdir(REAL_STATE_DIR);
 	close(fd);
 }

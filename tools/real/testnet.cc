@@ -213,14 +213,14 @@ std::map<std::string, long> Testnet::counters()
 
 std::string Testnet::dump()
 {
-	return must(real,
-		    "sh -c '"
-		    "ip -d link | sed \"s/ state [A-Z]*//\"; ip addr; ip route show table all; "
-		    "ip -6 route show table all | sed \"s/ expires [0-9a-z]*//\" | sort; "
-		    "tc qdisc; for h in ingress egress; do tc filter show dev eth0 $h; done; "
-		    "sysctl net.ipv4.conf net.ipv6.conf | grep -v stable_secret; "
-		    "ls " + state_dir +
-			    " /run/fairway-real 2>&1; true'");
+	return must(real, "sh -c '"
+			  "(ip -d link; ip addr) 2>/dev/null | sed \"s/ link-netns.*//\"; "
+			  "ip route show table all; "
+			  "ip -6 route show table all | sed \"s/ expires [0-9a-z]*//\" | sort; "
+			  "tc qdisc; for h in ingress egress; do tc filter show dev eth0 $h; done; "
+			  "sysctl net.ipv4.conf net.ipv6.conf | grep -v stable_secret; "
+			  "ls " + state_dir +
+				  " 2>&1; true'");
 }
 
 bytes addr_bytes(const std::string &text)
