@@ -241,7 +241,9 @@ step_node_dies() {
 	say "lb2 is gone; nobody tells the router, it finds out by the hold time, $HOLD_TIME_S s"
 	hold_within 15 'the router has taken its routes out' vips_have_next_hops 1
 	found=$TOOK_MS
-	hold 'that was within the hold time' at_most "$found" $((HOLD_TIME_S * 1000 + 500))
+	# The last KEEPALIVE may have come just before. What the router then takes to change its
+	# kernel's routes, and this machine to look, is allowed for on top.
+	hold 'that was within the hold time' at_most "$found" $((HOLD_TIME_S * 1000 + 1500))
 	hold_within 20 'connections that waited have come through lb1' traffic_smooth
 	say "cost: $(traffic_cost node); the longest wait was $(seconds "$(traffic_get .slowest_ms)")"
 	hold 'no connection was lost: lb1 chose the same real server for each' \
