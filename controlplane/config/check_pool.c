@@ -100,10 +100,6 @@ static void check_families(const struct check *c, const struct config_pool *pool
 
 	if (!check_given(c, &pool->encap))
 		return;
-	if (pool->encap == CONFIG_ENCAP_L2DSR && first[0] && first[1])
-		report_error(c->errs, check_mark(c, &first[1]->address, &first[1]->mark),
-			     "make two pools, one for each family",
-			     "l2dsr pool '%s' mixes IPv4 and IPv6 reals", pool->name);
 	for (int i = 0; i < 2; i++) {
 		if (pool->encap != CONFIG_ENCAP_IPIP || !first[i] || source[i]->addr.family ||
 		    check_broken(c, source[i]))

@@ -109,23 +109,23 @@ static void tell_unknown_pool(const struct check *c, const struct config_vip *vi
 		     s->pool);
 }
 
+/* L2 DSR reaches a server by its MAC address, whatever it carries; but that the one server of an
+ * address answers for both families is worth a second look. */
 static void check_l2dsr(const struct check *c, const struct config_vip *vip,
 			const struct config_service *s, const struct config_pool *pool,
 			const struct pool_facts *facts)
 {
-	bool mixed = facts->first_ipv4 && facts->first_ipv6;
 	const struct config_real *other =
 		vip->address.family == 4 ? facts->first_ipv6 : facts->first_ipv4;
 	char text[ADDR_STRLEN], real[ADDR_STRLEN];
 
-	/* A mixed pool is an error of its own. */
-	if (pool->encap != CONFIG_ENCAP_L2DSR || !vip->address.family || !other || mixed)
+	if (pool->encap != CONFIG_ENCAP_L2DSR || !vip->address.family || !other)
 		return;
-	report_error(c->errs, check_mark(c, s->pool, &s->mark),
-		     "use reals of the vip's family, or encap ipip",
-		     "vip '%s' (%s) uses l2dsr pool '%s', whose real %s is of the other family",
-		     vip->name, addr_format(&vip->address, text), pool->name,
-		     addr_format(&other->address, real));
+	report_warning(c->errs, check_mark(c, s->pool, &s->mark),
+		       "see that the server carries the vip, or use reals of the vip's family",
+		       "vip '%s' (%s) uses l2dsr pool '%s', whose real %s is of the other family",
+		       vip->name, addr_format(&vip->address, text), pool->name,
+		       addr_format(&other->address, real));
 }
 
 static void check_service(const struct check *c, const struct config_vip *vip,
