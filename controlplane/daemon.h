@@ -85,6 +85,7 @@ struct daemon {
 	bool started; /* the first configuration is in force */
 	bool stopping;
 	int exit_code;
+	uint64_t pause_ms; /* between two reconciliations, see set_pause() */
 	int lock_fd;
 
 	struct config *cfg; /* running */
@@ -193,7 +194,7 @@ struct vip_entry *daemon_find_vip(const struct daemon *d, const char *name);
 
 /* ---- daemon_reconcile.c ---- */
 
-/* Something changed: reconcile in this turn of the loop. */
+/* Something changed: reconcile in this turn of the loop, or soon when there is much to do. */
 void daemon_dirty(struct daemon *d);
 /* Reconcile now. 0, or the first failed step's -errno with words; a retry is scheduled. */
 int daemon_reconcile(struct daemon *d, struct err *err) __attribute__((warn_unused_result));

@@ -10,7 +10,8 @@
 #include "controlplane/base/clock.h"
 #include "controlplane/daemon.h"
 
-#define RETRY_MS 1000
+#define RETRY_MS     1000
+#define PAUSE_MAX_MS 250
 
 /* A VIP with many services is probed by its first few. */
 #define PROBED_SERVICES 4
@@ -342,7 +343,10 @@ static void tell_real(struct daemon *d, const struct vip_pool_report *p,
 		health_target_snapshot(e->target, &snap);
 	snprintf(name, sizeof(name), "%s %s", p->pool->name, addr_format(&e->addr, buf));
 	journal_write(r->state == VIP_REAL_DOWN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "real", name,
-		      "%s%s%s", vip_real_state_name(r->state), snap.last_result[0] ? ": " : "",
+		      "%s%s%s", vip_real_state_name(r->state),
+		      r->health == VIP_HEALTH_HELD ? ", held although its check fails: "
+		      : snap.last_result[0]        ? ": "
+						   : "",
 		      snap.last_result);
 }
 
@@ -350,6 +354,7 @@ static void tell_vip(struct daemon *d, const struct vip_report *report, uint64_t
 {
 	struct vip_entry *v = daemon_find_vip(d, report->vip->name);
 	bool announced = vip_state_announced(&d->loaded, &report->vip->address);
+	enum log_level level = announced ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
 	const char *reason = report->reason;
 
 	if (!v)
@@ -360,10 +365,13 @@ static void tell_vip(struct daemon *d, const struct vip_report *report, uint64_t
 		v->since_ns = now;
 	else if (strcmp(v->reason, reason) == 0)
 		return;
+	else if (v->reason[0])
+		level = LOG_LEVEL_DEBUG; /* the same for another reason: a pool's reals come and go
+					  */
 	v->announced = announced;
 	snprintf(v->reason, sizeof(v->reason), "%s", reason);
-	journal_write(announced ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "vip", v->name, "%s: %s",
-		      announced ? "announced" : "not announced", v->reason);
+	journal_write(level, "vip", v->name, "%s: %s", announced ? "announced" : "not announced",
+		      v->reason);
 }
 
 static void tell(struct daemon *d)
@@ -430,8 +438,13 @@ static void reconcile_cb(uv_timer_t *timer)
 
 void daemon_dirty(struct daemon *d)
 {
-	if (d->started && !d->stopping)
-		uv_timer_start(&d->reconcile_timer, reconcile_cb, 0, 0);
+	uv_timer_t *timer = &d->reconcile_timer;
+
+	if (!d->started || d->stopping)
+		return;
+	if (uv_is_active((uv_handle_t *)timer) && uv_timer_get_due_in(timer) <= d->pause_ms)
+		return;
+	uv_timer_start(timer, reconcile_cb, d->pause_ms, 0);
 }
 
 static void remember_error(struct daemon *d, const char *text)
@@ -459,8 +472,18 @@ static void schedule(struct daemon *d, int rc, uint64_t next_ns)
 		uv_timer_stop(&d->reconcile_timer);
 }
 
+/* When much changes at once, e.g. thousands of reals fail within a second, give checks and sessions
+ * as much time between reconciliations as those take. */
+static void set_pause(struct daemon *d, uint64_t took_ns)
+{
+	uint64_t ms = took_ns / NS_PER_MS;
+
+	d->pause_ms = ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+}
+
 int daemon_reconcile(struct daemon *d, struct err *err)
 {
+	uint64_t began_ns = clock_now_ns();
 	uint64_t drain_ns = d->cfg->node.drain_time_ms * NS_PER_MS;
 	struct vip_desired desired;
 	struct vip_inputs in;
@@ -487,6 +510,7 @@ int daemon_reconcile(struct daemon *d, struct err *err)
 	schedule(d, rc, plan.next_ns);
 	start_grace(d);
 	vip_plan_fini(&plan);
+	set_pause(d, clock_now_ns() - began_ns);
 	return rc < 0 ? err_set(err, rc, "%s", e.text) : 0;
 }
 

@@ -238,11 +238,15 @@ static void on_nexthop(void *arg, struct neighbour_watch *watch, void *owner,
 		       const struct neighbour_nexthop *nexthop)
 {
 	struct way_entry *w = owner;
+	bool was = w->resolved;
 
 	(void)arg;
 	(void)watch;
 	(void)nexthop;
+	/* The words change far more often than what can be reached. */
 	way_publish(w);
+	if (w->answered && w->resolved == was)
+		return;
 	w->answered = true;
 	daemon_dirty(w->d);
 }
