@@ -220,7 +220,8 @@ TEST_F(Edge, SighupTakesTheNewFileAndTouchesNothingElse)
 	start_bird();
 	start_reals();
 	start();
-	ASSERT_TRUE(eventually([&] { return router_has(VIP); }));
+	ASSERT_TRUE(eventually(
+		[&] { return get("status.get", "reals.up") == "2" && router_has(VIP); }));
 	std::string checks = get("real.list", "reals.0.since");
 
 	write_config(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -37,17 +38,28 @@ json_t *doc_mac(const uint8_t mac[6])
 	return json_string(buf);
 }
 
-static json_t *wall_text(uint64_t age_ns)
+/* What to add to monotonic time for wall time, in ns. It moves only when the wall clock was set, so
+ * that a moment has the same text whenever one asks. */
+static int64_t wall_offset_ns(void)
 {
-	char day[32], text[48];
+	static int64_t offset;
 	struct timespec ts;
-	struct tm tm;
-	uint64_t ms;
-	time_t s;
+	int64_t now;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	ms = ((uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec - age_ns) / NS_PER_MS;
-	s = (time_t)(ms / 1000);
+	now = (int64_t)ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec - (int64_t)clock_now_ns();
+	if (llabs(now - offset) > 5 * (int64_t)NS_PER_MS)
+		offset = now;
+	return offset;
+}
+
+static json_t *wall_text(uint64_t at_ns)
+{
+	uint64_t ms = (uint64_t)((int64_t)at_ns + wall_offset_ns()) / NS_PER_MS;
+	char day[32], text[48];
+	struct tm tm;
+	time_t s = (time_t)(ms / 1000);
+
 	gmtime_r(&s, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, sizeof(text), "%s.%03uZ", day, (unsigned)(ms % 1000));
@@ -59,7 +71,7 @@ void doc_moment(json_t *object, const char *at_key, uint64_t at_ns)
 	uint64_t now = clock_now_ns();
 	uint64_t age = now > at_ns ? now - at_ns : 0;
 
-	json_object_set_new(object, at_key, at_ns ? wall_text(age) : json_null());
+	json_object_set_new(object, at_key, at_ns ? wall_text(at_ns) : json_null());
 	json_object_set_new(object, "age_ms",
 			    at_ns ? json_integer((json_int_t)(age / NS_PER_MS)) : json_null());
 }
