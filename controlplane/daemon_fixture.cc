@@ -2,6 +2,7 @@
 #include "controlplane/daemon_fixture.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -34,6 +35,40 @@ std::string read_file(const std::string &path)
 
 	s << f.rdbuf();
 	return s.str();
+}
+
+/* The daemon that was built beside this test. */
+std::string daemon_path()
+{
+	const char *given = getenv("FAIRWAYD");
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given || n <= 0)
+		return given ? given : "fairwayd";
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	return std::string(self) + "/fairwayd";
+}
+
+/* Remove what runs that were killed left behind: namespaces named after a process that is gone. */
+void sweep()
+{
+	DIR *dir = opendir("/run/netns");
+	std::vector<std::string> stale;
+
+	while (struct dirent *e = dir ? readdir(dir) : nullptr) {
+		int pid;
+
+		if (sscanf(e->d_name, "daemon%d-", &pid) == 1 && kill(pid, 0) < 0 && errno == ESRCH)
+			stale.push_back(e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	for (const auto &name : stale) {
+		umount2(("/run/netns/" + name).c_str(), MNT_DETACH);
+		unlink(("/run/netns/" + name).c_str());
+	}
 }
 
 /* In a child: enter the namespace and go with the parent. */
@@ -119,7 +154,8 @@ bool Edge::eventually(const std::function<bool()> &what, int seconds)
 	uint64_t end = clock_now_ns() + static_cast<uint64_t>(seconds) * NS_PER_S;
 
 	while (!what()) {
-		if (clock_now_ns() > end)
+		/* Without a daemon there is nothing to wait for. */
+		if (HasFatalFailure() || clock_now_ns() > end)
 			return false;
 		poll(nullptr, 0, 20);
 	}
@@ -132,6 +168,7 @@ void Edge::SetUp()
 
 	if (geteuid() != 0)
 		GTEST_SKIP() << "needs root for network namespaces and BPF";
+	sweep();
 	ASSERT_NE(mkdtemp(name), nullptr);
 	dir = name;
 	id = "daemon" + std::to_string(getpid());
@@ -225,17 +262,8 @@ void Edge::write_config(const std::string &text)
 
 std::vector<std::string> Edge::daemon_argv()
 {
-	const char *bin = getenv("FAIRWAYD");
-
-	return {bin ? bin : "build/controlplane/fairwayd",
-		"--config",
-		config_path,
-		"--socket",
-		socket_path,
-		"--bpffs",
-		dir + "/bpf/lb",
-		"--state",
-		dir + "/state"};
+	return {daemon_path(), "--config",      config_path, "--socket",    socket_path,
+		"--bpffs",     dir + "/bpf/lb", "--state",   dir + "/state"};
 }
 
 void Edge::start()
