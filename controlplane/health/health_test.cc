@@ -418,9 +418,11 @@ TEST_F(HealthScale, TwoThousandSilentTargetsTimeOutTogether)
 	std::vector<struct health_target *> targets;
 
 	raise_descriptor_limit();
+	/* Behind one next hop: the kernel keeps a thousand neighbours for all namespaces together.
+	 */
 	sh("ip link add hv0 type veth peer name hv1 && ip link set hv1 up && "
-	   "ip addr add 10.1.0.1/16 dev hv0 && ip link set hv0 up && "
-	   "ip link set hv0 arp off");
+	   "ip addr add 10.0.0.1/24 dev hv0 && ip link set hv0 up && ip link set hv0 arp off && "
+	   "ip route add 10.1.0.0/16 via 10.0.0.2");
 	for (int i = 0; i < TARGETS; i++) {
 		std::string a = "10.1.1" + std::to_string(i / 250) + "." + std::to_string(i % 250);
 		struct health_target_config c = config(HEALTH_TCP, a.c_str(), 80);
