@@ -28,7 +28,8 @@ testbed_make() {
 
 ns_name() { printf '%s%s-%s\n' "$TB_PREFIX" "$TB_ID" "$1"; }
 
-# ns_add NAME...: namespaces with loopback up, that neither autoconfigure nor wait for DAD.
+# ns_add NAME...: namespaces with loopback up, that neither autoconfigure nor wait for DAD. What
+# they would inherit from the host's IPv4 settings is set to the kernel's defaults.
 ns_add() {
 	local name
 	for name in "$@"; do
@@ -36,7 +37,8 @@ ns_add() {
 		ip -n "$(ns_name "$name")" link set lo up
 		in_ns "$name" sysctl -qw net.ipv6.conf.all.accept_dad=0 \
 			net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
-			net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+			net.ipv4.conf.{all,default}.{rp_filter,arp_ignore,arp_announce,arp_filter}=0 \
+			net.ipv4.ip_forward=0 || return 1
 	done
 }
 

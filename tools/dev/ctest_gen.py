@@ -4,7 +4,8 @@
 
 Runs at configure time. A googletest program becomes one ctest entry per case: the file asks the
 program for its cases when ctest reads it, so a case added later needs no new configure. Other
-tests become one entry. A test's meson suite becomes its label; exit code 77 means skipped, as does
+tests become one entry. A test's meson suite becomes its label and its priority its cost, so that
+with -j those of high priority begin first (give it to those that take long); exit code 77 means skipped, as does
 a googletest case that says [  SKIPPED ].
 """
 import json
@@ -12,7 +13,7 @@ import os
 import sys
 
 PRELUDE = """# Written by tools/dev/ctest_gen.py from meson-info/intro-tests.json; do not edit.
-function(fairway_gtest NAME LABELS TIMEOUT SERIAL WORKDIR ENVIRONMENT EXE)
+function(fairway_gtest NAME LABELS TIMEOUT SERIAL COST WORKDIR ENVIRONMENT EXE)
     if(NOT EXISTS "${EXE}")
         add_test("${NAME}.NOT_BUILT" "${EXE}")
         set_tests_properties("${NAME}.NOT_BUILT" PROPERTIES LABELS "${LABELS}")
@@ -31,9 +32,9 @@ function(fairway_gtest NAME LABELS TIMEOUT SERIAL WORKDIR ENVIRONMENT EXE)
             set(CASE "${GROUP}${CMAKE_MATCH_1}")
             add_test("${NAME}.${CASE}" "${EXE}" "--gtest_filter=${CASE}")
             set_tests_properties("${NAME}.${CASE}" PROPERTIES LABELS "${LABELS}"
-                TIMEOUT ${TIMEOUT} RUN_SERIAL ${SERIAL} WORKING_DIRECTORY "${WORKDIR}"
-                ENVIRONMENT "${ENVIRONMENT}" SKIP_RETURN_CODE 77
-                SKIP_REGULAR_EXPRESSION "\\\\[  SKIPPED \\\\]")
+                TIMEOUT ${TIMEOUT} RUN_SERIAL ${SERIAL} COST ${COST}
+                WORKING_DIRECTORY "${WORKDIR}" ENVIRONMENT "${ENVIRONMENT}"
+                SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION "\\\\[  SKIPPED \\\\]")
         elseif(LINE MATCHES "^([^ ]+\\\\.)$")
             set(GROUP "${CMAKE_MATCH_1}")
         endif()
@@ -51,16 +52,17 @@ def entry(test, build_root):
     name = test["name"]
     timeout = int(test.get("timeout") or 600)
     serial = "FALSE" if test.get("is_parallel", True) else "TRUE"
+    cost = int(test.get("priority") or 0)
     workdir = test.get("workdir") or build_root
     env = ";".join(f"{k}={v}" for k, v in sorted((test.get("env") or {}).items()))
     cmd = test["cmd"]
     if test.get("protocol") == "gtest":
-        return (f"fairway_gtest({quote(name)} {quote(label)} {timeout} {serial} "
+        return (f"fairway_gtest({quote(name)} {quote(label)} {timeout} {serial} {cost} "
                 f"{quote(workdir)} {quote(env)} {quote(cmd[0])})\n")
     args = " ".join(quote(c) for c in cmd)
     return (f"add_test({quote(name)} {args})\n"
             f"set_tests_properties({quote(name)} PROPERTIES LABELS {quote(label)} "
-            f"TIMEOUT {timeout} RUN_SERIAL {serial} WORKING_DIRECTORY {quote(workdir)} "
+            f"TIMEOUT {timeout} RUN_SERIAL {serial} COST {cost} WORKING_DIRECTORY {quote(workdir)} "
             f"ENVIRONMENT {quote(env)} SKIP_RETURN_CODE 77)\n")
 
 
