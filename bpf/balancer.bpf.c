@@ -8,6 +8,7 @@
 
 #include "dataplane/core/memory.h"
 #include "dataplane/core/tables.h"
+#include "dataplane/core/wire.h"
 
 /* How many elements each table has; the verifier knows these as constants. */
 const volatile __u32 lb_vips_n = 1;
@@ -28,13 +29,13 @@ struct lb_node lb_node SEC(".data.node");
 		__uint(value_size, bytes);                                                         \
 	} name SEC(".maps")
 
-/* Tables of moderate size are one element each, found by a key that doesn't depend on the packet,
- * so that the processor need not wait for it. Slots can be larger than an element may be. */
+/* Tables of moderate size are one element each, whose address the program knows as a constant. */
 TABLE(lb_vips, sizeof(struct lb_vip_entry));
 TABLE(lb_services, sizeof(struct lb_service));
+TABLE(lb_reals, sizeof(struct lb_real));
+/* Slots can be more than an element may hold, so each line is one. */
 TABLE(lb_slots, sizeof(struct lb_slot_line));
 TABLE(lb_previous, sizeof(struct lb_slot_line));
-TABLE(lb_reals, sizeof(struct lb_real));
 /* One element a row. */
 TABLE(lb_counters, sizeof(struct lb_counter));
 TABLE(lb_trace, sizeof(struct lb_trace));
@@ -43,12 +44,19 @@ struct lb_target {
 	struct xdp_md *ctx;
 };
 
-static __always_inline const void *element(void *map, __u32 index, __u32 count, __u32 bytes)
-{
-	__u32 zero = 0;
-	const void *table = bpf_map_lookup_elem(map, &zero);
+/* Stand for those tables until the program is loaded: dataplane/xdp/direct.c. */
+char lb_vips_here SEC(".data.vips");
+char lb_services_here SEC(".data.services");
+char lb_reals_here SEC(".data.reals");
 
-	return table && index < count ? table + (__u64)index * bytes : (void *)0;
+static __always_inline const void *element(const void *table, __u64 index, __u64 count, __u32 bytes)
+{
+	if (LB_UNLIKELY(index >= count))
+		return (void *)0;
+	/* The compiler shall not know how little it would find there, and the verifier wants the
+	 * product made after the comparison. */
+	asm volatile("" : "+r"(index), "+r"(table));
+	return table + index * bytes;
 }
 
 static __always_inline const struct lb_node *lb_table_node(const struct lb_target *t)
@@ -59,18 +67,18 @@ static __always_inline const struct lb_node *lb_table_node(const struct lb_targe
 static __always_inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t,
 							       __u32 index)
 {
-	return element(&lb_vips, index, lb_vips_n, sizeof(struct lb_vip_entry));
+	return element(&lb_vips_here, index, lb_vips_n, sizeof(struct lb_vip_entry));
 }
 
 static __always_inline const struct lb_service *lb_table_service(const struct lb_target *t,
 								 __u32 index)
 {
-	return element(&lb_services, index, lb_services_n, sizeof(struct lb_service));
+	return element(&lb_services_here, index, lb_services_n, sizeof(struct lb_service));
 }
 
 static __always_inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
 {
-	return element(&lb_reals, index, lb_reals_n, sizeof(struct lb_real));
+	return element(&lb_reals_here, index, lb_reals_n, sizeof(struct lb_real));
 }
 
 static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb_target *t,
@@ -125,18 +133,35 @@ static __always_inline void *frame_end(const struct xdp_md *ctx)
 	return (void *)(long)ctx->data_end;
 }
 
-/* Make room, write the headers and choose the way out. */
+/* Make room and write the headers. grow_bytes is a constant, so that neither the headers nor the
+ * helper wait for the real to be read: the processor goes ahead by its prediction. */
+static __always_inline int encapsulate(struct xdp_md *ctx, struct lb_decision *d, __u32 grow_bytes)
+{
+	d->grow_bytes = grow_bytes;
+	if (grow_bytes && bpf_xdp_adjust_head(ctx, -(int)grow_bytes))
+		return -1;
+	return lb_write_headers(frame_start(ctx), frame_end(ctx), d);
+}
+
+static __always_inline int encapsulate_any(struct xdp_md *ctx, struct lb_decision *d)
+{
+	if (LB_LIKELY(d->grow_bytes == sizeof(struct lb_ip4)))
+		return encapsulate(ctx, d, sizeof(struct lb_ip4));
+	if (d->grow_bytes == sizeof(struct lb_ip6))
+		return encapsulate(ctx, d, sizeof(struct lb_ip6));
+	return encapsulate(ctx, d, 0);
+}
+
+/* Write the headers and choose the way out. */
 static __always_inline enum lb_reason forward(const struct lb_target *t, struct lb_decision *d,
 					      int *action)
 {
 	struct xdp_md *ctx = t->ctx;
 	__u32 padding = lb_padding_bytes(frame_start(ctx), frame_end(ctx), d);
 
-	if (padding && bpf_xdp_adjust_tail(ctx, -(int)padding))
+	if (LB_UNLIKELY(padding) && bpf_xdp_adjust_tail(ctx, -(int)padding))
 		return LB_REASON_no_headroom;
-	if (d->grow_bytes && bpf_xdp_adjust_head(ctx, -(int)d->grow_bytes))
-		return LB_REASON_no_headroom;
-	if (lb_write_headers(frame_start(ctx), frame_end(ctx), d))
+	if (encapsulate_any(ctx, d))
 		return LB_REASON_no_headroom;
 	lb_count_forwarded(t, d);
 	if (d->iface->flags & LB_IFACE_SOLE || d->iface->ifindex == ctx->ingress_ifindex)
@@ -155,31 +180,57 @@ static __always_inline void trace(enum lb_reason reason, const struct lb_decisio
 		*out = lb_trace_of(reason, d);
 }
 
+/* Count why a frame that was to be forwarded couldn't be. */
+static __always_inline int finish(const struct lb_target *t, enum lb_reason reason, int action,
+				  const struct lb_decision *d, int traced)
+{
+	if (LB_UNLIKELY(reason != LB_REASON_forwarded)) {
+		lb_count(t, reason, d->ip_length);
+		action = XDP_DROP;
+	}
+	if (traced)
+		trace(reason, d);
+	return action;
+}
+
+/* Any frame: a subprogram of its own, so that the common case keeps its registers. */
+static __noinline int balance_any(struct xdp_md *ctx, int traced)
+{
+	const struct lb_target t = {.ctx = ctx};
+	struct lb_decision d = {};
+	enum lb_reason reason = lb_decide_any(&t, frame_start(ctx), frame_end(ctx), &d);
+	int action = XDP_DROP;
+
+	if (reason == LB_REASON_forwarded) {
+		reason = forward(&t, &d, &action);
+		return finish(&t, reason, action, &d, traced);
+	}
+	if (traced)
+		trace(reason, &d);
+	return lb_reason_verdict(reason) == LB_PASS ? XDP_PASS : XDP_DROP;
+}
+
 static __always_inline int balance(struct xdp_md *ctx, int traced)
 {
 	const struct lb_target t = {.ctx = ctx};
 	struct lb_decision d = {};
-	enum lb_reason reason = lb_decide(&t, frame_start(ctx), frame_end(ctx), &d);
-	int action = lb_reason_verdict(reason) == LB_PASS ? XDP_PASS : XDP_DROP;
+	enum lb_reason reason;
+	int action = XDP_DROP;
 
-	if (LB_LIKELY(reason == LB_REASON_forwarded)) {
-		reason = forward(&t, &d, &action);
-		if (LB_UNLIKELY(reason != LB_REASON_forwarded))
-			lb_count(&t, reason, d.ip_length);
-	}
-	if (traced)
-		trace(reason, &d);
-	return action;
+	if (LB_UNLIKELY(!lb_decide_common(&t, frame_start(ctx), frame_end(ctx), &d)))
+		return balance_any(ctx, traced);
+	reason = forward(&t, &d, &action);
+	return finish(&t, reason, action, &d, traced);
 }
 
-SEC("xdp")
+SEC("xdp.tables")
 int balancer(struct xdp_md *ctx)
 {
 	return balance(ctx, 0);
 }
 
 /* The same, and it leaves a trace of each packet: for replay and explain, never attached. */
-SEC("xdp")
+SEC("xdp.tables")
 int traced(struct xdp_md *ctx)
 {
 	return balance(ctx, 1);

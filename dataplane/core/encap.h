@@ -31,20 +31,23 @@ struct lb_decision {
 	__u8 inner_family;
 };
 
-/* One's complement sum of the words of an outer IPv4 header that a real fixes: version and header
- * length, TTL, protocol 0 and the destination. Kept in lb_real.checksum_base. */
+/* One's complement sum of what a real fixes in the checksum of an outer IPv4 header, in memory
+ * order: the destination. Kept in lb_real.checksum_base. */
 LB_ALWAYS_INLINE __u32 lb_checksum_base(__be32 real_addr)
 {
-	__u32 dst = LB_HOST32(real_addr);
-
-	return 0x4500 + (LB_OUTER_TTL << 8) + (dst >> 16) + (dst & 0xffff);
+	return (real_addr >> 16) + (real_addr & 0xffff);
 }
 
-LB_ALWAYS_INLINE __u16 lb_checksum_fold(__u32 sum)
+/* The checksum of a sum of 16-bit or 32-bit words, at most 2^31 of the latter. */
+LB_ALWAYS_INLINE __u16 lb_checksum_fold(__u64 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)~sum;
+	__u32 half;
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	half = (__u32)(sum & 0xffff) + (__u32)(sum >> 16);
+	half = (half & 0xffff) + (half >> 16);
+	half = (half & 0xffff) + (half >> 16);
+	return (__u16)~half;
 }
 
 LB_ALWAYS_INLINE void lb_write_eth_addresses(struct lb_eth *eth, const struct lb_decision *d)
@@ -73,47 +76,48 @@ LB_ALWAYS_INLINE __u32 lb_nexthop_iface(__u64 nexthop)
 /* What an outer header takes over from the inner one. */
 struct lb_inner {
 	__u32 tos;
-	__u32 id;    /* host order */
-	__u32 flags; /* LB_IP4_DF or 0, host order */
-	__u32 protocol;
+	__u32 protocol; /* what the outer header says it carries */
+	__u32 id_flags; /* second word of an outer IPv4 header, as it stands in memory */
 };
 
-LB_ALWAYS_INLINE struct lb_inner lb_read_inner(const void *inner, __u8 family)
+LB_ALWAYS_INLINE struct lb_inner lb_read_inner(const void *inner, __u8 family, __u32 entropy)
 {
+	const __u32 df = LB_BE32(LB_IP4_DF);
 	struct lb_inner in;
 
 	if (family == 4) {
 		const struct lb_ip4 *ip = inner;
 
 		in.tos = ip->tos;
-		in.flags = LB_HOST16(ip->flags_offset) & LB_IP4_DF;
-		in.id = LB_HOST16(ip->id);
 		in.protocol = LB_IPPROTO_IPIP;
+		/* An atomic datagram needs no ID (RFC 6864); others keep the inner's, told apart by
+		 * flow. */
+		in.id_flags = df;
+		if (!(ip->flags_offset & LB_BE16(LB_IP4_DF)))
+			in.id_flags = LB_BE32((LB_HOST16(ip->id) ^ (entropy & 0xffff)) << 16);
 	} else {
 		in.tos = (LB_HOST16(*(const __be16 *)inner) >> 4) & 0xff;
-		in.flags = LB_IP4_DF;
-		in.id = 0;
 		in.protocol = LB_IPPROTO_IPV6;
+		in.id_flags = df;
 	}
 	return in;
 }
 
+/* The checksum is summed in the words' memory order, two words at a time (RFC 1071 section 2). */
 LB_ALWAYS_INLINE void lb_write_outer4(struct lb_ip4 *ip, const struct lb_inner *in,
 				      const struct lb_decision *d)
 {
 	const struct lb_real *r = d->real_record;
-	__u32 total = sizeof(*ip) + d->ip_length;
-	/* An atomic datagram needs no ID (RFC 6864); others keep the inner's, told apart by flow.
-	 */
-	__u32 id = in->flags ? 0 : (in->id ^ d->entropy) & 0xffff;
-	__be32 src = r->source[0] ^ (d->entropy & r->source_mask);
-	__u32 sum = r->checksum_base + in->tos + total + id + in->flags + in->protocol;
-	__u32 src_host = LB_HOST32(src);
+	const __u32 first =
+		LB_BE32(0x45000000U | in->tos << 16 | (__u32)(sizeof(*ip) + d->ip_length));
+	const __u32 third = LB_BE32((__u32)LB_OUTER_TTL << 24 | in->protocol << 16);
+	const __be32 src = r->source[0] ^ (d->entropy & r->source_mask);
+	const __u64 sum = (__u64)r->checksum_base + first + in->id_flags + third + src;
 
-	sum = lb_checksum_fold(sum + (src_host >> 16) + (src_host & 0xffff));
-	lb_put32(ip, LB_BE32(0x45000000U | in->tos << 16 | total));
-	lb_put32(&ip->id, LB_BE32(id << 16 | in->flags));
-	lb_put32(&ip->ttl, LB_BE32((__u32)LB_OUTER_TTL << 24 | in->protocol << 16 | sum));
+	lb_put32(ip, first);
+	lb_put32(&ip->id, in->id_flags);
+	lb_put32(&ip->ttl, third);
+	ip->checksum = lb_checksum_fold(sum);
 	lb_put32(ip->src, src);
 	lb_put32(ip->dst, r->addr[0]);
 }
@@ -146,7 +150,7 @@ LB_ALWAYS_INLINE int lb_write_headers(void *data, const void *data_end, const st
 
 		if ((const void *)(ip + 2) > data_end)
 			return -1;
-		in = lb_read_inner(ip + 1, d->inner_family);
+		in = lb_read_inner(ip + 1, d->inner_family, d->entropy);
 		eth->proto = LB_BE16(LB_ETH_P_IP4);
 		lb_write_outer4(ip, &in, d);
 	} else if (d->grow_bytes == sizeof(struct lb_ip6)) {
@@ -155,7 +159,7 @@ LB_ALWAYS_INLINE int lb_write_headers(void *data, const void *data_end, const st
 
 		if ((const void *)(ip + 1) + sizeof(struct lb_ip4) > data_end)
 			return -1;
-		in = lb_read_inner(ip + 1, d->inner_family);
+		in = lb_read_inner(ip + 1, d->inner_family, d->entropy);
 		eth->proto = LB_BE16(LB_ETH_P_IP6);
 		lb_write_outer6(ip, &in, d);
 	} else if ((const void *)(eth + 1) > data_end) {

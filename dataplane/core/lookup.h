@@ -27,6 +27,7 @@ LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, const struct lb_n
 {
 	__u32 at = lb_hash_vip4(addr, word);
 
+	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
 		const struct lb_vip_entry *e = lb_table_vip(t, (at + i) & node->vip_mask);
 		__u32 service;
@@ -47,6 +48,7 @@ LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_n
 {
 	__u32 at = lb_hash_vip6(addr, word);
 
+	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
 		const struct lb_vip_entry *e = lb_table_vip(t, (at + i) & node->vip_mask);
 		__u32 service;

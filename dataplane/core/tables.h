@@ -18,7 +18,7 @@
 #include <linux/types.h>
 
 /* Raised with any change below; an engine and a writer of different versions refuse each other. */
-#define LB_LAYOUT_VERSION 1
+#define LB_LAYOUT_VERSION 2
 
 #ifdef __cplusplus
 #define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
@@ -87,7 +87,7 @@ struct lb_real {
 	__be32 addr[4];      /* the real's address: the outer destination */
 	__be32 source[4];    /* outer source; entropy is xored into the bits below */
 	__be32 source_mask;  /* bits of source[0] (IPv4) or source[3] (IPv6) that carry entropy */
-	__u32 checksum_base; /* outer IPv4 header's one's complement sum of all constant words */
+	__u32 checksum_base; /* what addr[0] adds to the outer IPv4 header's checksum */
 	__u8 encap;          /* enum lb_encap */
 	__u8 family;         /* 4 or 6: the real's address, hence the outer header */
 	__u8 grow_bytes;     /* of the outer header: 0, 20 or 40 */

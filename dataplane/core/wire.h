@@ -12,6 +12,13 @@
 #define LB_LIKELY(x)     __builtin_expect(!!(x), 1)
 #define LB_UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+/* A loop that nearly always ends in its first round and is not worth many copies. */
+#ifdef __bpf__
+#define LB_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define LB_NO_UNROLL
+#endif
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LB_BE16(x) ((__be16)__builtin_bswap16((__u16)(x)))
 #define LB_BE32(x) ((__be32)__builtin_bswap32((__u32)(x)))

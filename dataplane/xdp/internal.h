@@ -65,6 +65,11 @@ extern const char *const xdp_pin_names[XDP_MAPS];
 extern const char *const xdp_map_names[XDP_MAPS];
 
 struct balancer_bpf;
+/* Loading with tables at constant addresses, see direct.c: init before the object is opened, then
+ * load in place of balancer_bpf__load(), whose return value it is. */
+int xdp_direct_init(struct err *err) __attribute__((warn_unused_result));
+int xdp_direct_load(struct balancer_bpf *skel) __attribute__((warn_unused_result));
+
 /* Size an opened object for these dimensions; maps with fd >= 0 are used as they are. */
 int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const int fd[XDP_MAPS],
 		    struct err *err);

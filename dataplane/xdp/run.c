@@ -35,7 +35,7 @@ static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err
 	rc = xdp_object_size(skel, &e->set.tables.dims, fd, err);
 	if (rc)
 		return rc;
-	rc = balancer_bpf__load(skel);
+	rc = xdp_direct_load(skel);
 	if (rc)
 		return err_set(err, rc, "load the traced twin of the program: %s", strerror(-rc));
 	e->twin_fd = dup(bpf_program__fd(skel->progs.traced));
@@ -56,6 +56,9 @@ static int ensure_twin(struct xdp_engine *e, struct err *err)
 
 	if (e->twin_trace)
 		return 0;
+	rc = xdp_direct_init(err);
+	if (rc)
+		return rc;
 	skel = balancer_bpf__open();
 	if (!skel)
 		return err_set(err, -errno, "open the XDP program: %s", strerror(errno));

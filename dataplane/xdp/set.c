@@ -181,7 +181,7 @@ static int open_for_set(struct xdp_set *s, char *log, struct balancer_bpf **ret_
 static int load(struct balancer_bpf *skel, char *log, struct err *err)
 {
 	libbpf_print_fn_t before = libbpf_set_print(say_nothing);
-	int rc = balancer_bpf__load(skel);
+	int rc = xdp_direct_load(skel);
 
 	libbpf_set_print(before);
 	if (rc)
@@ -229,6 +229,9 @@ int xdp_set_load(struct xdp_set *s, struct err *err)
 
 	if (!log)
 		return err_set(err, -ENOMEM, "out of memory");
+	rc = xdp_direct_init(err);
+	if (rc)
+		return rc;
 	rc = open_for_set(s, log, &skel, err);
 	if (rc)
 		return rc;

@@ -7,8 +7,11 @@
 
 #include "controlplane/config/config.h"
 #include "controlplane/publish/memory_engine.h"
+#include "dataplane/core/memory_target.h"
 #include "dataplane/native/native.h"
 #include "tools/replay/setup.h"
+
+#include "dataplane/core/forward.h"
 
 extern const char *const cases_config;
 
@@ -60,6 +63,23 @@ static void check_forwarded(const struct native_frame *out, const uint8_t *frame
 	MUST(grown || inner == len - 14);
 }
 
+/* What the short way for common packets decides, the full rules decide too. */
+static void check_common(const uint8_t *frame, size_t len)
+{
+	const struct lb_target t = lb_memory_target(&memory.tables, 0);
+	struct lb_decision quick = {0}, full = {0};
+
+	if (!lb_decide_common(&t, frame, frame + len, &quick))
+		return;
+	MUST(lb_decide_any(&t, frame, frame + len, &full) == LB_REASON_forwarded);
+	MUST(quick.service == full.service && quick.service_record == full.service_record);
+	MUST(quick.real == full.real && quick.real_record == full.real_record);
+	MUST(quick.slot == full.slot && quick.nexthop == full.nexthop);
+	MUST(quick.iface == full.iface && quick.entropy == full.entropy);
+	MUST(quick.ip_length == full.ip_length && quick.inner_family == full.inner_family);
+	MUST(quick.grow_bytes == full.grow_bytes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *frame, size_t len)
 {
 	struct native_frame out = {.len = len, .headroom = NATIVE_HEADROOM};
@@ -72,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *frame, size_t len)
 	out.data = buffer + NATIVE_HEADROOM;
 	if (len)
 		memcpy(out.data, frame, len);
+	check_common(out.data, len);
 	native_process(&memory.tables, 0, &out, &trace);
 	MUST(trace.reason < LB_REASON_COUNT);
 	MUST(trace.verdict == publish_reason_verdict((enum lb_reason)trace.reason));

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tables at constant addresses.
+ *
+ * The kernel lets a program name the memory of an array map of one element by a constant, with no
+ * lookup at all. libbpf arranges that for data sections only, whose size is fixed when the program
+ * is compiled. So the program names an empty section for each such table (".data.NAME" for the map
+ * NAME), and just before it is loaded the reference is turned to the table itself.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/cleanup.h"
+#include "dataplane/xdp/internal.h"
+
+#include "bpf/balancer.skel.h"
+
+/* The section of the object's programs, which libbpf knows by the handler below only. */
+#define DIRECT_SECTION "xdp.tables"
+
+static const struct {
+	const char *section, *table;
+} direct[] = {
+	{".data.vips", "lb_vips"},
+	{".data.services", "lb_services"},
+	{".data.reals", "lb_reals"},
+};
+
+/* libbpf's handlers are the process's, and it doesn't tell them the object. */
+static _Thread_local const struct bpf_object *loading;
+
+/* The table that a section's map stands for, or fd itself. */
+static int table_fd(const struct bpf_object *obj, int fd)
+{
+	for (size_t i = 0; i < sizeof(direct) / sizeof(*direct); i++)
+		if (bpf_object__find_map_fd_by_name(obj, direct[i].section) == fd)
+			return bpf_object__find_map_fd_by_name(obj, direct[i].table);
+	return fd;
+}
+
+/* Called by libbpf when maps exist and the program refers to them, before it is loaded. */
+static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	size_t n = bpf_program__insn_cnt(prog);
+	AUTO_FREE struct bpf_insn *insns = calloc(n, sizeof(*insns));
+
+	(void)opts;
+	(void)cookie;
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	for (size_t i = 0; i < n; i++) {
+		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW) ||
+		    insns[i].src_reg != BPF_PSEUDO_MAP_VALUE)
+			continue;
+		insns[i].imm = table_fd(loading, insns[i].imm);
+		if (insns[i].imm < 0)
+			return insns[i].imm;
+	}
+	return bpf_program__set_insns(prog, insns, n);
+}
+
+int xdp_direct_init(struct err *err)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = prepare_load);
+	static int handler = -1;
+
+	/* Once for good: libbpf 1.1 frees its list twice when the last handler goes. */
+	if (handler < 0)
+		handler = libbpf_register_prog_handler(DIRECT_SECTION, BPF_PROG_TYPE_XDP, BPF_XDP,
+						       &opts);
+	if (handler < 0)
+		return err_set(err, handler, "prepare the XDP program: %s", strerror(-handler));
+	return 0;
+}
+
+int xdp_direct_load(struct balancer_bpf *skel)
+{
+	int rc;
+
+	loading = skel->obj;
+	rc = balancer_bpf__load(skel);
+	loading = NULL;
+	return rc;
+}
