@@ -141,9 +141,9 @@ LB_ASSERT_SIZE(struct lb_counter, 16);
  * means a new set. */
 struct lb_dims {
 	__u32 vip_entries; /* a power of two */
-	__u32 services;    /* index 0 stays unused */
+	__u32 services;    /* a power of two; index 0 stays unused */
 	__u32 slot_lines;
-	__u32 reals; /* at most LB_REALS_MAX; index 0 stays unused */
+	__u32 reals; /* a power of two up to LB_REALS_MAX; index 0 stays unused */
 	__u32 counter_rows;
 	__u32 counter_stride; /* counters in a row: REASONS + services + reals, whole pages */
 };

@@ -108,9 +108,28 @@ static int adopt(struct xdp_engine *e, int pinned_fd, struct err *err)
 	return rc;
 }
 
+static bool power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* The program masks the indices of these tables. */
+static int check_dims(const struct lb_dims *d, struct err *err)
+{
+	if (power_of_two(d->vip_entries) && power_of_two(d->services) && power_of_two(d->reals))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "tables of %u VIP entries, %u services, %u reals: each must "
+		       "be a power of two",
+		       d->vip_entries, d->services, d->reals);
+}
+
 static int create(struct xdp_engine *e, const struct lb_dims *dims, struct err *err)
 {
-	int rc;
+	int rc = check_dims(dims, err);
+
+	if (rc)
+		return rc;
 
 	e->set.tables.dims = complete_dims(dims);
 	rc = xdp_set_load(&e->set, err);
@@ -210,8 +229,10 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 		    const struct xdp_engine_move *move, struct err *err)
 {
 	struct xdp_set grown;
-	int rc;
+	int rc = check_dims(dims, err);
 
+	if (rc)
+		return rc;
 	xdp_set_init(&grown);
 	grown.tables.dims = complete_dims(dims);
 	rc = xdp_set_load(&grown, err);
