@@ -49,17 +49,16 @@ char lb_vips_here SEC(".data.vips");
 char lb_services_here SEC(".data.services");
 char lb_reals_here SEC(".data.reals");
 
-/* count is a power of two. The comparison is for us; the mask tells the verifier of every kernel,
- * in the very register that it is about (Linux 6.1 forgets what a copy was compared to). The first
- * barrier keeps the compiler from thinking that it knows how little it would find there. */
-static __always_inline const void *element(const void *table, __u32 index, __u32 count, __u32 bytes)
+/* The barriers hold the index in one register from the comparison to the product: the verifier of
+ * Linux 6.1 forgets what a copy was compared to. They also keep the compiler from thinking that it
+ * knows how little it would find there. */
+static __always_inline const void *element(const void *table, __u64 index, __u64 count, __u32 bytes)
 {
+	asm volatile("" : "+r"(index), "+r"(table));
 	if (LB_UNLIKELY(index >= count))
 		return (void *)0;
-	asm volatile("" : "+r"(index), "+r"(table));
-	index &= count - 1;
 	asm volatile("" : "+r"(index));
-	return table + (__u64)index * bytes;
+	return table + index * bytes;
 }
 
 static __always_inline const struct lb_node *lb_table_node(const struct lb_target *t)

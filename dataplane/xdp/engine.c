@@ -113,7 +113,7 @@ static bool power_of_two(uint32_t n)
 	return n && !(n & (n - 1));
 }
 
-/* The program masks the indices of these tables. */
+/* Growing doubles these tables, and the VIP index is masked. */
 static int check_dims(const struct lb_dims *d, struct err *err)
 {
 	if (power_of_two(d->vip_entries) && power_of_two(d->services) && power_of_two(d->reals))
