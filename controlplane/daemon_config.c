@@ -54,7 +54,7 @@ static void check_route(const struct config_pool *pool, const struct config_real
 	if (neighbour_route_check(&real->address, NULL, &err) == 0)
 		return;
 	addr_format(&real->address, buf);
-	snprintf(hint, sizeof(hint), "see `ip route get %s`; add a route or mend the address", buf);
+	snprintf(hint, sizeof(hint), "or mend the address; see `ip route get %s`", buf);
 	add_finding(errs, runs_with_real(running, &real->address), &real->mark, hint,
 		    "real %s of pool %s: %.200s", buf, pool->name, err.text);
 }
