@@ -87,7 +87,7 @@ LB_ALWAYS_INLINE __u32 lb_hash_vip6(const void *addr, __u32 word)
 {
 	__u64 h = lb_hash_step(word, lb_get64(addr), 0x9e3779b97f4a7c15ULL);
 
-	h = (h ^ lb_get64(addr + 8)) * 0xbf58476d1ce4e5b9ULL;
+	h = (h ^ lb_get64((const char *)addr + 8)) * 0xbf58476d1ce4e5b9ULL;
 	return (__u32)(h >> 32) ^ (__u32)(h >> 52);
 }
 
