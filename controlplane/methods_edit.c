@@ -200,22 +200,31 @@ static void service_key(const struct config_vip *vip, const struct config_servic
 	snprintf(key, len, "%s %s/%u", vip->name, config_protocol_name(s->protocol), s->port);
 }
 
-static int add_services(struct daemon *d, struct config *cfg, const char *vip, const json_t *list,
-			struct api_reply *reply)
+/* What a parameter that lists services does with each. */
+struct services_param {
+	const char *name;
+	bool with_pool;
+	int (*edit)(struct config *cfg, const char *vip, const struct config_service *s,
+		    struct err *err);
+};
+
+static int edit_services(struct daemon *d, struct config *cfg, const char *vip,
+			 const json_t *params, const struct services_param *param,
+			 struct api_reply *reply)
 {
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
+	json_array_foreach(json_object_get(params, param->name), i, item)
 	{
 		struct config_service s;
 		char key[128];
 		struct err err;
-		int rc = parse_service(d, item, "services", true, &s, reply);
+		int rc = parse_service(d, item, param->name, param->with_pool, &s, reply);
 
 		if (rc < 0)
 			return rc;
-		rc = config_add_service(cfg, vip, &s, &err);
+		rc = param->edit(cfg, vip, &s, &err);
 		if (rc < 0) {
 			service_key(config_find_vip(cfg, vip), &s, key, sizeof(key));
 			return fail_edit(reply, rc, "service", key, &err);
@@ -223,6 +232,24 @@ static int add_services(struct daemon *d, struct config *cfg, const char *vip, c
 	}
 	return 0;
 }
+
+static int edit_remove(struct config *cfg, const char *vip, const struct config_service *s,
+		       struct err *err)
+{
+	return config_remove_service(cfg, vip, s->protocol, s->port, err);
+}
+
+static int edit_set(struct config *cfg, const char *vip, const struct config_service *s,
+		    struct err *err)
+{
+	if (config_find_service(config_find_vip(cfg, vip), s->protocol, s->port))
+		return config_set_service_pool(cfg, vip, s->protocol, s->port, s->pool, err);
+	return config_add_service(cfg, vip, s, err);
+}
+
+static const struct services_param services_add = {"services", true, config_add_service};
+static const struct services_param services_remove = {"remove_services", false, edit_remove};
+static const struct services_param services_set = {"set_services", true, edit_set};
 
 /* ---- vip ---- */
 
@@ -277,7 +304,7 @@ static int build_vip(struct daemon *d, struct config *cfg, const json_t *params,
 	rc = config_add_vip(cfg, &vip, &err);
 	if (rc < 0)
 		return fail_edit(reply, rc, "vip", vip.name, &err);
-	return add_services(d, cfg, vip.name, json_object_get(params, "services"), reply);
+	return edit_services(d, cfg, vip.name, params, &services_add, reply);
 }
 
 int method_vip_add(void *arg, json_t *params, struct api_reply *reply)
@@ -314,57 +341,6 @@ int method_vip_remove(void *arg, json_t *params, struct api_reply *reply)
 	return finish_edit(d, cfg, api_bool(params, "force"), false, reply);
 }
 
-static int remove_services(struct daemon *d, struct config *cfg, const char *vip,
-			   const json_t *list, struct api_reply *reply)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		struct config_service s;
-		char key[128];
-		struct err err;
-		int rc = parse_service(d, item, "remove_services", false, &s, reply);
-
-		if (rc < 0)
-			return rc;
-		rc = config_remove_service(cfg, vip, s.protocol, s.port, &err);
-		if (rc < 0) {
-			service_key(config_find_vip(cfg, vip), &s, key, sizeof(key));
-			return fail_edit(reply, rc, "service", key, &err);
-		}
-	}
-	return 0;
-}
-
-static int set_services(struct daemon *d, struct config *cfg, const char *vip, const json_t *list,
-			struct api_reply *reply)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		struct config_service s;
-		char key[128];
-		struct err err;
-		int rc = parse_service(d, item, "set_services", true, &s, reply);
-
-		if (rc < 0)
-			return rc;
-		if (config_find_service(config_find_vip(cfg, vip), s.protocol, s.port))
-			rc = config_set_service_pool(cfg, vip, s.protocol, s.port, s.pool, &err);
-		else
-			rc = config_add_service(cfg, vip, &s, &err);
-		if (rc < 0) {
-			service_key(config_find_vip(cfg, vip), &s, key, sizeof(key));
-			return fail_edit(reply, rc, "service", key, &err);
-		}
-	}
-	return 0;
-}
-
 static int edit_vip(struct daemon *d, struct config *cfg, const json_t *params,
 		    struct api_reply *reply)
 {
@@ -391,9 +367,9 @@ static int edit_vip(struct daemon *d, struct config *cfg, const json_t *params,
 		if (rc < 0)
 			return fail_edit(reply, rc, "vip", name, &err);
 	}
-	rc = remove_services(d, cfg, name, json_object_get(params, "remove_services"), reply);
+	rc = edit_services(d, cfg, name, params, &services_remove, reply);
 	if (rc == 0)
-		rc = set_services(d, cfg, name, json_object_get(params, "set_services"), reply);
+		rc = edit_services(d, cfg, name, params, &services_set, reply);
 	return rc;
 }
 
