@@ -223,6 +223,21 @@ TEST_F(Engine, RefusesToPushAnotherProgramAside)
 	xdp_engine_free(first);
 }
 
+TEST_F(Engine, WhatCannotBeOpenedIsNotReplaced)
+{
+	std::string other = bpffs + "/unreadable", pin = other + "/balancer";
+	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct xdp_engine *none;
+
+	ASSERT_EQ(mkdir(other.c_str(), 0700), 0);
+	ASSERT_EQ(mkdir(pin.c_str(), 0700), 0);
+	EXPECT_LT(xdp_engine_open(other.c_str(), &dims, &none, &err), 0);
+	EXPECT_NE(std::string(err.text).find("open the pinned program " + pin), std::string::npos)
+		<< err.text;
+	EXPECT_NE(access((other + "/lb_reals").c_str(), F_OK), 0)
+		<< "tables were made all the same";
+}
+
 TEST_F(Engine, SaysWhatIsMissing)
 {
 	struct lb_dims dims = publish_dims(16, 64, 4, 257);

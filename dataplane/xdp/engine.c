@@ -175,6 +175,14 @@ int xdp_engine_open(const char *bpffs, const struct lb_dims *dims, struct xdp_en
 			rc = xdp_pin_path(e, "balancer", path, sizeof(path));
 		if (!rc)
 			fd = bpf_obj_get(path);
+		/* Only "not there" means that nothing is pinned; anything else must not be
+		 * replaced. */
+		if (!rc && fd < 0 && errno != ENOENT)
+			rc = err_set(
+				err, -errno,
+				"open the pinned program %s: %s (it may be in use, so it is left "
+				"as it is; mend its permissions, or remove it to start anew)",
+				path, strerror(errno));
 	}
 	if (!rc)
 		rc = make_grace(e, err);
