@@ -84,3 +84,13 @@ int xdp_direct_load(struct balancer_bpf *skel)
 	loading = NULL;
 	return rc;
 }
+
+int xdp_direct_load_object(struct bpf_object *obj)
+{
+	int rc;
+
+	loading = obj;
+	rc = bpf_object__load(obj);
+	loading = NULL;
+	return rc;
+}

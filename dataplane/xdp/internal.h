@@ -69,6 +69,8 @@ struct balancer_bpf;
  * load in place of balancer_bpf__load(), whose return value it is. */
 int xdp_direct_init(struct err *err) __attribute__((warn_unused_result));
 int xdp_direct_load(struct balancer_bpf *skel) __attribute__((warn_unused_result));
+/* The same for another build of the program, opened from a file (tools/bench). */
+int xdp_direct_load_object(struct bpf_object *obj) __attribute__((warn_unused_result));
 
 /* Size an opened object for these dimensions; maps with fd >= 0 are used as they are. */
 int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const int fd[XDP_MAPS],

@@ -50,6 +50,9 @@ RULES = {
     "tools/cli": [BASE, "controlplane/config/"],
     "tools/replay": [BASE, "controlplane/config/", "controlplane/maglev/",
                      "controlplane/publish/", "dataplane/", "bpf/bench.h", "bpf/bench.skel.h"],
+    # Another build of the program is loaded as the engine loads its own.
+    "tools/bench": [BASE, "controlplane/publish/", "dataplane/xdp/",
+                    "bpf/bench_flows.skel.h"],
     "tools/real": [BASE, "bpf/decap.skel.h", "bpf/decap_tables.h"],
     # The testbed knows binaries only.
     "testbed": [],

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fairway-bench: what does a packet cost in the XDP program, and which of two programs is quicker?
+ * A developer's tool. Runs programs by BPF_PROG_TEST_RUN behind a wrapper (bpf/bench_flows.bpf.c)
+ * that makes each frame the next flow's; nothing is attached, no packet leaves. On a machine that
+ * others use as well only programs of one run can be compared, so it takes any number of them.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/base/cleanup.h"
+#include "tools/bench/bench.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#define TARGETS_MAX   16
+#define SCENARIOS_MAX 32
+#define ROUNDS        51
+#define ROUNDS_MIN    15
+#define PACKETS       20000
+
+struct options {
+	const char *paths[TARGETS_MAX];
+	size_t n_paths;
+	const struct bench_scenario *scenarios[SCENARIOS_MAX];
+	size_t n_scenarios;
+	const char *json, *pin;
+	unsigned long rounds, packets;
+	bool list, help, without_own;
+};
+
+static const char help_text[] =
+	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...] [--rounds N]\n"
+	"                     [--packets N] [--json FILE] [--no-own]\n"
+	"       fairway-bench --pin DIRECTORY\n"
+	"       fairway-bench --list\n"
+	"\n"
+	"Measures the XDP program of this build, and others beside it, in turns. As root.\n"
+	"\n"
+	"  --program [NAME=]PATH  a pinned XDP program with tables of its own, or an object file\n"
+	"                         (*.o) of this build's table layout; may be repeated\n"
+	"  --no-own               leave this build's program out\n"
+	"  --scenario NAME        only this one; may be repeated\n"
+	"  --rounds N             rounds of each program in each scenario (51; at least 15)\n"
+	"  --packets N            packets in a round (20000)\n"
+	"  --json FILE            the figures as JSON as well; - prints them instead of the table\n"
+	"  --pin DIRECTORY        fill the tables, pin program and tables there and end, for a\n"
+	"                         fairway-bench of another build: --program DIRECTORY/balancer\n"
+	"  --list                 the scenarios\n"
+	"\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+
+static int fail(const char *text)
+{
+	fprintf(stderr, "fairway-bench: %s\n", text);
+	return EXIT_FAILED;
+}
+
+static const struct bench_scenario *find_scenario(const char *name)
+{
+	for (const struct bench_scenario *s = bench_scenarios; s->name; s++)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+static int number(const char *option, const char *text, unsigned long min, unsigned long max,
+		  unsigned long *ret_number, struct err *err)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || *end || end == text || n < min || n > max)
+		return err_set(err, -EINVAL, "--%s: '%s' is no number from %lu to %lu", option,
+			       text, min, max);
+	*ret_number = n;
+	return 0;
+}
+
+static int take(struct options *o, int option, const char *value, struct err *err)
+{
+	switch (option) {
+	case 'p':
+		if (o->n_paths + 1 >= TARGETS_MAX)
+			return err_set(err, -E2BIG, "--program: at most %d", TARGETS_MAX - 1);
+		o->paths[o->n_paths++] = value;
+		return 0;
+	case 's':
+		if (o->n_scenarios == SCENARIOS_MAX)
+			return err_set(err, -E2BIG, "--scenario: at most %d", SCENARIOS_MAX);
+		o->scenarios[o->n_scenarios] = find_scenario(value);
+		if (!o->scenarios[o->n_scenarios++])
+			return err_set(err, -EINVAL, "--scenario: no '%s' (see --list)", value);
+		return 0;
+	case 'r':
+		return number("rounds", value, ROUNDS_MIN, 100000, &o->rounds, err);
+	case 'n':
+		return number("packets", value, 1000, 10000000, &o->packets, err);
+	case 'j':
+		o->json = value;
+		return 0;
+	case 'P':
+		o->pin = value;
+		return 0;
+	case 'o':
+		o->without_own = true;
+		return 0;
+	case 'l':
+		o->list = true;
+		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
+	}
+	return err_set(err, -EINVAL, "wrong usage");
+}
+
+static int parse(int argc, char **argv, struct options *o, struct err *err)
+{
+	static const struct option names[] = {
+		{"program", required_argument, NULL, 'p'},
+		{"scenario", required_argument, NULL, 's'},
+		{"rounds", required_argument, NULL, 'r'},
+		{"packets", required_argument, NULL, 'n'},
+		{"json", required_argument, NULL, 'j'},
+		{"pin", required_argument, NULL, 'P'},
+		{"no-own", no_argument, NULL, 'o'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int option, ret = 0;
+
+	*o = (struct options){.rounds = ROUNDS, .packets = PACKETS};
+	while (ret == 0 && (option = getopt_long(argc, argv, "h", names, NULL)) != -1)
+		ret = take(o, option, optarg, err);
+	if (ret == 0 && optind < argc)
+		ret = err_set(err, -EINVAL, "'%s' stands where an option should", argv[optind]);
+	if (ret == 0 && o->without_own && !o->n_paths)
+		ret = err_set(err, -EINVAL, "--no-own leaves nothing: name a --program");
+	if (o->n_scenarios == 0)
+		for (const struct bench_scenario *s = bench_scenarios; s->name; s++)
+			o->scenarios[o->n_scenarios++] = s;
+	return ret;
+}
+
+static int open_targets(const struct options *o, struct xdp_engine *engine,
+			struct bench_target *targets, size_t *n, struct err *err)
+{
+	int ret = 0;
+
+	if (!o->without_own) {
+		ret = bench_target_engine(&targets[*n], engine, err);
+		*n += ret == 0;
+	}
+	for (size_t i = 0; i < o->n_paths && ret == 0; i++) {
+		ret = bench_target_open(&targets[*n], o->paths[i], engine, err);
+		*n += ret == 0;
+	}
+	return ret;
+}
+
+static int write_json(const struct options *o, const struct bench_plan *plan,
+		      const struct bench_result *results, struct err *err)
+{
+	FILE *out;
+	int ret;
+
+	if (strcmp(o->json, "-") == 0)
+		return bench_report_json(plan, results, o->n_scenarios, stdout, err);
+	out = fopen(o->json, "w");
+	if (!out)
+		return err_set(err, -errno, "%s: %s", o->json, strerror(errno));
+	ret = bench_report_json(plan, results, o->n_scenarios, out, err);
+	if (fclose(out) == EOF && ret == 0)
+		ret = err_set(err, -errno, "%s: %s", o->json, strerror(errno));
+	return ret;
+}
+
+static int report(const struct options *o, const struct bench_plan *plan,
+		  const struct bench_result *results, struct err *err)
+{
+	int ret = o->json ? write_json(o, plan, results, err) : 0;
+
+	if (ret == 0 && !(o->json && strcmp(o->json, "-") == 0))
+		bench_report_table(plan, results, o->n_scenarios, stdout);
+	if (ret == 0 && fflush(stdout) == EOF)
+		ret = err_set(err, -EIO, "standard output: can't write");
+	return ret;
+}
+
+static int measure(const struct options *o, struct xdp_engine *engine, struct err *err)
+{
+	struct bench_result results[SCENARIOS_MAX] = {0};
+	struct bench_target targets[TARGETS_MAX];
+	struct bench_plan plan = {
+		.targets = targets, .rounds = o->rounds, .packets = (uint32_t)o->packets};
+	int ret = open_targets(o, engine, targets, &plan.n_targets, err);
+
+	if (ret == 0)
+		ret = bench_measure_init(err);
+	for (size_t i = 0; i < o->n_scenarios && ret == 0; i++)
+		ret = bench_measure(&plan, o->scenarios[i], &results[i], err);
+	if (ret == 0)
+		ret = report(o, &plan, results, err);
+	for (size_t i = 0; i < o->n_scenarios; i++)
+		bench_result_fini(&results[i]);
+	for (size_t i = 0; i < plan.n_targets; i++)
+		bench_target_fini(&targets[i]);
+	return ret;
+}
+
+static void list(void)
+{
+	for (const struct bench_scenario *s = bench_scenarios; s->name; s++)
+		printf("%-16s  %s\n", s->name, s->help);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_tables *tables;
+	struct options o;
+	struct err err = {""};
+	int ret;
+
+	if (parse(argc, argv, &o, &err) < 0) {
+		fail(err.text);
+		fputs("Try 'fairway-bench --help'.\n", stderr);
+		return EXIT_USAGE;
+	}
+	if (o.help || o.list) {
+		o.help ? (void)fputs(help_text, stdout) : list();
+		return EXIT_DONE;
+	}
+	ret = bench_tables_new(o.pin, &tables, &err);
+	if (ret < 0)
+		return fail(err.text);
+	if (!o.pin)
+		ret = measure(&o, bench_tables_engine(tables), &err);
+	bench_tables_free(tables);
+	return ret < 0 ? fail(err.text) : EXIT_DONE;
+}
