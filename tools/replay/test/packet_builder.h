@@ -47,6 +47,15 @@ inline Bytes address(const std::string &text)
 	return b;
 }
 
+/* The node's MAC address. No braced list: gcc 12 takes that for uninitialized when inlined. */
+inline Bytes own_mac()
+{
+	Bytes b(6);
+
+	b[0] = b[5] = 0x02;
+	return b;
+}
+
 inline uint16_t checksum(const Bytes &b)
 {
 	uint32_t sum = 0;
@@ -329,7 +338,7 @@ class Packet
 	uint32_t label_ = 0;
 	size_t pad_ = 0, pad_to_ = 0, options_ = 0, payload_ = 32;
 	bool bad_checksum_ = false;
-	Bytes mac_ = {0x02, 0, 0, 0, 0, 0x02};
+	Bytes mac_ = own_mac();
 	std::optional<size_t> cut_, cut_l4_;
 	std::optional<unsigned> type_, version_, ihl_, length_, udp_length_;
 	std::optional<int> said_protocol_, extension_;

@@ -13,8 +13,6 @@
 
 #include "dataplane/core/forward.h"
 
-extern const char *const cases_config;
-
 static struct publish_memory memory;
 
 #define MUST(condition)                                                                            \
@@ -26,7 +24,7 @@ static struct publish_memory memory;
 		}                                                                                  \
 	} while (0)
 
-/* The tables of the configuration that the table of packets runs on. */
+/* The tables of the configuration that most scenarios run on. */
 static void setup_once(void)
 {
 	static struct config_errors errors;
@@ -38,7 +36,7 @@ static void setup_once(void)
 
 	if (memory.tables.node)
 		return;
-	MUST(config_parse(cases_config, strlen(cases_config), "cases", &config, &errors) == 0);
+	MUST(config_load(CONFIG_FOLDER "/edge.yaml", &config, &errors) == 0);
 	MUST(publish_memory_init(&memory, &dims, 1) == 0);
 	engine = publish_memory_engine(&memory);
 	MUST(publish_new(&engine, &publish, &err) == 0);
