@@ -5,6 +5,8 @@
 /*
  * fairway-bench holds XDP programs against each other in one run, see main.c. These are its parts:
  *
+ * Instructions instead of nanoseconds: count.c, with packets of frames.c, in the machine of vm.c.
+ *
  *   tables.c    the tables that every program of this build reads, through the publisher
  *   scenario.c  what is sent
  *   target.c    the programs: this build's, object files, pinned ones
@@ -37,6 +39,7 @@ struct xdp_engine *bench_tables_engine(struct bench_tables *t);
 #define BENCH_VIP6       "2001:db8::50" /* IPv6 reals */
 #define BENCH_VIP6_TO_4  "2001:db8::51" /* IPv4 reals */
 #define BENCH_VIP4_L2DSR "198.51.100.1"
+#define BENCH_VIP4_MOVED "198.51.100.2" /* most slots have changed since the ring was built */
 #define BENCH_VIPS_BUSY  256
 
 /* ---- scenarios ---- */

@@ -12,6 +12,7 @@
 
 #include "controlplane/base/cleanup.h"
 #include "tools/bench/bench.h"
+#include "tools/bench/count.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -26,7 +27,7 @@ struct options {
 	size_t n_paths;
 	const struct bench_scenario *scenarios[SCENARIOS_MAX];
 	size_t n_scenarios;
-	const char *json, *pin;
+	const char *json, *pin, *count;
 	unsigned long rounds, packets;
 	bool list, help, without_own;
 };
@@ -34,6 +35,7 @@ struct options {
 static const char help_text[] =
 	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...] [--rounds N]\n"
 	"                     [--packets N] [--json FILE] [--no-own]\n"
+	"       fairway-bench --count FILE.o [--json -]\n"
 	"       fairway-bench --pin DIRECTORY\n"
 	"       fairway-bench --list\n"
 	"\n"
@@ -48,6 +50,9 @@ static const char help_text[] =
 	"  --json FILE            the figures as JSON as well; - prints them instead of the table\n"
 	"  --pin DIRECTORY        fill the tables, pin program and tables there and end, for a\n"
 	"                         fairway-bench of another build: --program DIRECTORY/balancer\n"
+	"  --count FILE.o         count instead: instructions and helper calls of each kind of\n"
+	"                         packet in the program of an object file, and what the verifier\n"
+	"                         says of it\n"
 	"  --list                 the scenarios\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
@@ -106,6 +111,9 @@ static int take(struct options *o, int option, const char *value, struct err *er
 	case 'P':
 		o->pin = value;
 		return 0;
+	case 'c':
+		o->count = value;
+		return 0;
 	case 'o':
 		o->without_own = true;
 		return 0;
@@ -128,6 +136,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 		{"packets", required_argument, NULL, 'n'},
 		{"json", required_argument, NULL, 'j'},
 		{"pin", required_argument, NULL, 'P'},
+		{"count", required_argument, NULL, 'c'},
 		{"no-own", no_argument, NULL, 'o'},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
@@ -140,6 +149,10 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 		ret = take(o, option, optarg, err);
 	if (ret == 0 && optind < argc)
 		ret = err_set(err, -EINVAL, "'%s' stands where an option should", argv[optind]);
+	if (ret == 0 && o->count && (o->pin || o->n_paths || o->n_scenarios))
+		ret = err_set(err, -EINVAL, "--count goes with --json only");
+	if (ret == 0 && o->count && o->json && strcmp(o->json, "-") != 0)
+		ret = err_set(err, -EINVAL, "--count writes JSON to standard output: --json -");
 	if (ret == 0 && o->without_own && !o->n_paths)
 		ret = err_set(err, -EINVAL, "--no-own leaves nothing: name a --program");
 	if (o->n_scenarios == 0)
@@ -239,7 +252,10 @@ int main(int argc, char **argv)
 	ret = bench_tables_new(o.pin, &tables, &err);
 	if (ret < 0)
 		return fail(err.text);
-	if (!o.pin)
+	if (o.count)
+		ret = count_object(o.count, bench_tables_engine(tables), o.json != NULL, stdout,
+				   &err);
+	else if (!o.pin)
 		ret = measure(&o, bench_tables_engine(tables), &err);
 	bench_tables_free(tables);
 	return ret < 0 ? fail(err.text) : EXIT_DONE;

@@ -5,6 +5,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,15 @@
 
 #define MAPS_MAX  64
 #define LOG_BYTES (1U << 20)
+
+/* BPF_LOG_STATS of the kernel: a few lines, also of a program that is taken. */
+#define LOG_STATISTICS 4
+
+struct bench_object {
+	struct bpf_object *obj;
+	struct bpf_program *prog;
+	char log[LOG_BYTES];
+};
 
 /* A program's maps. */
 struct maps {
@@ -185,46 +196,98 @@ static struct bpf_program *choose_program(struct bpf_object *obj)
 	return chosen;
 }
 
-static int load(struct bpf_object *obj, const char *path, int like, const char *log,
-		int *ret_prog_fd, struct err *err)
+/* libbpf would print what the caller puts into words. */
+static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	struct bpf_program *prog = choose_program(obj);
-	int ret, fd;
-
-	if (!prog)
-		return err_set(err, -ENOENT, "%s: no program in it", path);
-	ret = share_maps(obj, like, err);
-	if (ret < 0)
-		return err_prefix(err, ret, "%s", path);
-	ret = xdp_direct_load_object(obj);
-	if (ret < 0) {
-		size_t n = strlen(log);
-
-		return err_set(err, ret, "%s: the kernel refuses it: %s; the verifier said: ...%s",
-			       path, strerror(-ret), n > 640 ? log + n - 640 : log);
-	}
-	fd = dup(bpf_program__fd(prog));
-	if (fd < 0)
-		return err_set(err, -errno, "%s: keep the program: %s", path, strerror(errno));
-	*ret_prog_fd = fd;
+	(void)level;
+	(void)fmt;
+	(void)ap;
 	return 0;
 }
 
-int bench_object_load(const char *path, int like, int *ret_prog_fd, struct err *err)
+static int load(struct bench_object *o, const char *path, int like, struct err *err)
 {
-	AUTO_FREE char *log = calloc(1, LOG_BYTES);
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
-		    .kernel_log_size = LOG_BYTES);
-	struct bpf_object *obj;
+	libbpf_print_fn_t before;
 	int ret;
 
-	if (!log)
+	o->prog = choose_program(o->obj);
+	if (!o->prog)
+		return err_set(err, -ENOENT, "%s: no program in it", path);
+	ret = share_maps(o->obj, like, err);
+	if (ret < 0)
+		return err_prefix(err, ret, "%s", path);
+	before = libbpf_set_print(say_nothing);
+	ret = xdp_direct_load_object(o->obj);
+	libbpf_set_print(before);
+	if (ret < 0) {
+		size_t n = strlen(o->log);
+
+		return err_set(err, ret, "%s: the kernel refuses it: %s; the verifier said: ...%s",
+			       path, strerror(-ret), n > 640 ? o->log + n - 640 : o->log);
+	}
+	return 0;
+}
+
+int bench_object_new(const char *path, int like, struct bench_object **ret_object, struct err *err)
+{
+	struct bench_object *o = calloc(1, sizeof(*o));
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_size = LOG_BYTES,
+		    .kernel_log_level = LOG_STATISTICS);
+	int ret;
+
+	if (!o)
 		return err_set(err, -ENOMEM, "out of memory");
-	obj = bpf_object__open_file(path, &opts);
-	if (!obj)
-		return err_set(err, -errno, "%s: %s (compile it as bpf/meson.build does)", path,
-			       strerror(errno));
-	ret = load(obj, path, like, log, ret_prog_fd, err);
-	bpf_object__close(obj);
-	return ret;
+	opts.kernel_log_buf = o->log;
+	/* The engine has done so too; another section's handler would be missing otherwise. */
+	ret = xdp_direct_init(err);
+	if (ret == 0) {
+		o->obj = bpf_object__open_file(path, &opts);
+		ret = o->obj ? load(o, path, like, err)
+			     : err_set(err, -errno, "%s: %s (compile it as bpf/meson.build does)",
+				       path, strerror(errno));
+	}
+	if (ret < 0) {
+		bench_object_free(o);
+		return ret;
+	}
+	*ret_object = o;
+	return 0;
+}
+
+void bench_object_free(struct bench_object *o)
+{
+	if (!o)
+		return;
+	bpf_object__close(o->obj);
+	free(o);
+}
+
+int bench_object_fd(const struct bench_object *o)
+{
+	return bpf_program__fd(o->prog);
+}
+
+const struct bpf_insn *bench_object_insns(const struct bench_object *o, size_t *ret_n)
+{
+	*ret_n = bpf_program__insn_cnt(o->prog);
+	return bpf_program__insns(o->prog);
+}
+
+/* "stack depth 184+0+40": one number a function. */
+uint32_t bench_object_stack_bytes(const struct bench_object *o)
+{
+	static const char words[] = "stack depth ";
+	const char *at = strstr(o->log, words);
+	uint32_t sum = 0;
+
+	if (!at)
+		return 0;
+	for (at += sizeof(words) - 1;; at++) {
+		char *end;
+
+		sum += (uint32_t)strtoul(at, &end, 10);
+		if (*end != '+')
+			return sum;
+		at = end;
+	}
 }

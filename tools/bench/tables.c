@@ -24,6 +24,9 @@ struct bench_tables {
 	struct publish *publish;
 };
 
+/* Of this one the slots change once it is in use. */
+#define MOVED "moved"
+
 /* The pools: REALS addresses from `first` on. */
 static const struct pool {
 	const char *name;
@@ -33,6 +36,7 @@ static const struct pool {
 	{"web4", "10.0.0.1", LB_ENCAP_IPIP},
 	{"web6", "2001:db8:1::1", LB_ENCAP_IPIP},
 	{"l2dsr", "10.0.1.1", LB_ENCAP_L2DSR},
+	{MOVED, "10.0.2.1", LB_ENCAP_IPIP},
 };
 
 /* The VIPs: n addresses from `first` on. */
@@ -46,6 +50,7 @@ static const struct vip {
 	{BENCH_VIP6, 1, "web6"},
 	{BENCH_VIP6_TO_4, 1, "web4"},
 	{BENCH_VIP4_L2DSR, 1, "l2dsr"},
+	{BENCH_VIP4_MOVED, 1, MOVED},
 };
 
 /* The i-th address from first on; the last byte has room for it. */
@@ -71,7 +76,10 @@ static int set_node(struct publish *publish, struct err *err)
 	return publish_iface_set(publish, IFINDEX, own_mac, 1500, true, err);
 }
 
-static int set_pool(struct publish *publish, const struct pool *pool, struct err *err)
+/* Members of weight 100; light: but every other one of weight 1, the even ones or the odd ones. */
+enum { LIGHT_NONE = -1, LIGHT_EVEN, LIGHT_ODD };
+
+static int set_pool(struct publish *publish, const struct pool *pool, int light, struct err *err)
 {
 	struct publish_member members[REALS];
 
@@ -80,7 +88,7 @@ static int set_pool(struct publish *publish, const struct pool *pool, struct err
 
 		if (ret < 0)
 			return err_set(err, ret, "%s is no address", pool->first);
-		members[i].weight = 100;
+		members[i].weight = (int)(i & 1) == light ? 1 : 100;
 		ret = publish_nexthop_set(publish, &members[i].addr, IFINDEX, gateway_mac, err);
 		if (ret < 0)
 			return ret;
@@ -110,14 +118,22 @@ static int set_vips(struct publish *publish, const struct vip *vip, struct err *
 	return 0;
 }
 
+static int light_at_first(const struct pool *pool)
+{
+	return strcmp(pool->name, MOVED) == 0 ? LIGHT_EVEN : LIGHT_NONE;
+}
+
 static int fill(struct publish *publish, struct err *err)
 {
 	int ret = set_node(publish, err);
 
 	for (size_t i = 0; i < ARRAY_SIZE(pools) && ret == 0; i++)
-		ret = set_pool(publish, &pools[i], err);
+		ret = set_pool(publish, &pools[i], light_at_first(&pools[i]), err);
 	for (size_t i = 0; i < ARRAY_SIZE(vips) && ret == 0; i++)
 		ret = set_vips(publish, &vips[i], err);
+	for (size_t i = 0; i < ARRAY_SIZE(pools) && ret == 0; i++)
+		if (light_at_first(&pools[i]) == LIGHT_EVEN)
+			ret = set_pool(publish, &pools[i], LIGHT_ODD, err);
 	return ret;
 }
 

@@ -47,6 +47,20 @@ static bool ends_in(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* What is pinned can be a map as well, and the kernel's answer about one would be misread. */
+static bool is_program(int fd)
+{
+	char link[64], to[64];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, to, sizeof(to) - 1);
+	if (n < 0)
+		return false;
+	to[n] = '\0';
+	return strstr(to, "bpf-prog") != NULL;
+}
+
 static int open_pin(const char *path, int *ret_fd, struct err *err)
 {
 	struct bpf_prog_info info = {0};
@@ -57,11 +71,9 @@ static int open_pin(const char *path, int *ret_fd, struct err *err)
 		return err_set(err, -errno,
 			       "%s: %s (give a program pinned on a bpffs, or an object file *.o)",
 			       path, strerror(errno));
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return err_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (info.type != BPF_PROG_TYPE_XDP)
-		return err_set(err, -EINVAL, "%s: a BPF program of type %u, not XDP", path,
-			       info.type);
+	if (!is_program(fd) || bpf_obj_get_info_by_fd(fd, &info, &len) ||
+	    info.type != BPF_PROG_TYPE_XDP)
+		return err_set(err, -EINVAL, "%s is pinned, but is no XDP program", path);
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
@@ -70,9 +82,18 @@ static int open_pin(const char *path, int *ret_fd, struct err *err)
 static int open_object(const char *path, struct xdp_engine *engine, int *ret_fd, struct err *err)
 {
 	AUTO_CLOSE int like = -1;
+	struct bench_object *object;
 	int ret = engine_program(engine, &like, err);
 
-	return ret < 0 ? ret : bench_object_load(path, like, ret_fd, err);
+	if (ret == 0)
+		ret = bench_object_new(path, like, &object, err);
+	if (ret < 0)
+		return ret;
+	*ret_fd = dup(bench_object_fd(object));
+	if (*ret_fd < 0)
+		ret = err_set(err, -errno, "%s: keep the program: %s", path, strerror(errno));
+	bench_object_free(object);
+	return ret;
 }
 
 int bench_target_open(struct bench_target *target, const char *path, struct xdp_engine *engine,
