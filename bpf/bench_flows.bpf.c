@@ -27,6 +27,7 @@ const volatile __u32 flows_protocol = IPPROTO_TCP;
 const volatile __u32 flows_tcp_flags = 0x10;
 const volatile __u32 flows_vip4 = 0;        /* host order */
 const volatile __u32 flows_vip6[4] = {};    /* network order */
+const volatile __u32 flows_settle = 0;      /* wait until the headers have been written */
 const volatile __u32 flows_grow_bytes = 20; /* for grow() */
 
 struct {
@@ -150,8 +151,12 @@ static __always_inline int prepare(struct xdp_md *ctx, int check)
 SEC("xdp")
 int flows(struct xdp_md *ctx)
 {
-	if (!prepare(ctx, 0))
+	if (!prepare(ctx, 0)) {
+		/* Reading the clock waits for what came before it. */
+		if (flows_settle)
+			bpf_ktime_get_ns();
 		bpf_tail_call(ctx, &flows_target, 0);
+	}
 	flows_failed++;
 	return XDP_ABORTED;
 }

@@ -96,6 +96,9 @@ struct bench_plan {
 	size_t n_targets;
 	size_t rounds;
 	uint32_t packets; /* in a round */
+	/* Let each frame's headers reach the cache before the program reads them, as those that a
+	 * network card has written: a load of bytes that several stores have just written waits. */
+	bool settle;
 };
 
 /* Once before measuring: go into an empty network namespace, where the wrapper can be attached. */

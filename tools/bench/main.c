@@ -29,12 +29,12 @@ struct options {
 	size_t n_scenarios;
 	const char *json, *pin, *count;
 	unsigned long rounds, packets;
-	bool list, help, without_own;
+	bool list, help, without_own, settle;
 };
 
 static const char help_text[] =
 	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...] [--rounds N]\n"
-	"                     [--packets N] [--json FILE] [--no-own]\n"
+	"                     [--packets N] [--settle] [--json FILE] [--no-own]\n"
 	"       fairway-bench --count FILE.o [--json -]\n"
 	"       fairway-bench --pin DIRECTORY\n"
 	"       fairway-bench --list\n"
@@ -47,6 +47,8 @@ static const char help_text[] =
 	"  --scenario NAME        only this one; may be repeated\n"
 	"  --rounds N             rounds of each program in each scenario (51; at least 15)\n"
 	"  --packets N            packets in a round (20000)\n"
+	"  --settle               wait between writing a frame's headers and the program, so that it\n"
+	"                         finds them in the cache\n"
 	"  --json FILE            the figures as JSON as well; - prints them instead of the table\n"
 	"  --pin DIRECTORY        fill the tables, pin program and tables there and end, for a\n"
 	"                         fairway-bench of another build: --program DIRECTORY/balancer\n"
@@ -114,6 +116,9 @@ static int take(struct options *o, int option, const char *value, struct err *er
 	case 'c':
 		o->count = value;
 		return 0;
+	case 'S':
+		o->settle = true;
+		return 0;
 	case 'o':
 		o->without_own = true;
 		return 0;
@@ -137,6 +142,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 		{"json", required_argument, NULL, 'j'},
 		{"pin", required_argument, NULL, 'P'},
 		{"count", required_argument, NULL, 'c'},
+		{"settle", no_argument, NULL, 'S'},
 		{"no-own", no_argument, NULL, 'o'},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
@@ -210,8 +216,10 @@ static int measure(const struct options *o, struct xdp_engine *engine, struct er
 {
 	struct bench_result results[SCENARIOS_MAX] = {0};
 	struct bench_target targets[TARGETS_MAX];
-	struct bench_plan plan = {
-		.targets = targets, .rounds = o->rounds, .packets = (uint32_t)o->packets};
+	struct bench_plan plan = {.targets = targets,
+				  .settle = o->settle,
+				  .rounds = o->rounds,
+				  .packets = (uint32_t)o->packets};
 	int ret = open_targets(o, engine, targets, &plan.n_targets, err);
 
 	if (ret == 0)

@@ -82,7 +82,8 @@ static int attach_aside(const struct bpf_program *prog, int *ret_link_fd, struct
 	return 0;
 }
 
-static int session_load(struct session *session, const struct bench_scenario *s, struct err *err)
+static int session_load(struct session *session, const struct bench_scenario *s, bool settle,
+			struct err *err)
 {
 	int ret;
 
@@ -92,6 +93,7 @@ static int session_load(struct session *session, const struct bench_scenario *s,
 	ret = set_scenario(session->skel, s, err);
 	if (ret < 0)
 		return ret;
+	session->skel->rodata->flows_settle = settle;
 	ret = bench_flows_bpf__load(session->skel);
 	if (ret < 0)
 		return err_set(err, ret, "load the wrapper: %s", strerror(-ret));
@@ -266,7 +268,7 @@ static int measure(const struct bench_plan *plan, struct session *session,
 		   struct bench_result *result, struct err *err)
 {
 	const struct bench_scenario *s = result->scenario;
-	int ret = session_load(session, s, err);
+	int ret = session_load(session, s, plan->settle, err);
 
 	if (ret == 0)
 		ret = lanes_init(session, plan, s, result, err);

@@ -89,9 +89,10 @@ int bench_report_json(const struct bench_plan *plan, const struct bench_result *
 		return err_set(err, -errno, "uname failed");
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, result_json(plan, &results[i]));
-	root = json_pack("{s:i, s:s, s:s, s:I, s:I, s:o}", "schema_version", 1, "kernel",
-			 host.release, "machine", host.machine, "rounds", (json_int_t)plan->rounds,
-			 "packets_per_round", (json_int_t)plan->packets, "scenarios", list);
+	root = json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:o}", "schema_version", 1, "kernel",
+			 host.release, "machine", host.machine, "settle", plan->settle, "rounds",
+			 (json_int_t)plan->rounds, "packets_per_round", (json_int_t)plan->packets,
+			 "scenarios", list);
 	if (!root)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(5)) < 0 ||

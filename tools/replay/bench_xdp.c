@@ -32,10 +32,8 @@ static int describe_frame(struct bench_run *run, const struct replay_frame *fram
 		return ret;
 	memset(ret_frame, 0, sizeof(*ret_frame));
 	if (trace.verdict == LB_FORWARD) {
-		const struct lb_real *real = &tables->reals[trace.real];
-
 		run->n_forwarded++;
-		ret_frame->grown = real->encap == LB_ENCAP_L2DSR ? 0 : real->family == 4 ? 20 : 40;
+		ret_frame->grown = tables->reals[trace.real].grow_bytes;
 	}
 	ret_frame->len = (uint16_t)frame->len;
 	ret_frame->len_after = (uint16_t)(out_len - ret_frame->grown);
