@@ -18,7 +18,7 @@
 #endif
 
 struct subject {
-	const struct bench_object *object;
+	struct bench_object *object;
 	struct vm *vm;
 };
 
@@ -233,26 +233,93 @@ static int count(const struct subject *subject, bool json, FILE *out, struct err
 	return ret;
 }
 
-int count_object(const char *path, struct xdp_engine *engine, bool json, FILE *out, struct err *err)
+static void subject_fini(struct subject *subject)
+{
+	vm_free(subject->vm);
+	bench_object_free(subject->object);
+}
+
+static int subject_init(struct subject *subject, const char *path, struct xdp_engine *engine,
+			struct err *err)
 {
 	AUTO_CLOSE int like = bpf_prog_get_fd_by_id(xdp_engine_program_id(engine));
-	struct bench_object *object = NULL;
-	struct subject subject = {0};
 	const struct bpf_insn *insns;
 	size_t n;
 	int ret;
 
 	if (like < 0)
 		return err_set(err, -errno, "find the engine's program: %s", strerror(errno));
-	ret = bench_object_new(path, like, &object, err);
+	ret = bench_object_new(path, like, &subject->object, err);
 	if (ret < 0)
 		return ret;
-	insns = bench_object_insns(object, &n);
-	ret = vm_new(insns, n, &subject.vm, err);
-	subject.object = object;
-	if (ret == 0)
-		ret = count(&subject, json, out, err);
-	vm_free(subject.vm);
-	bench_object_free(object);
+	insns = bench_object_insns(subject->object, &n);
+	return vm_new(insns, n, &subject->vm, err);
+}
+
+int count_object(const char *path, struct xdp_engine *engine, bool json, FILE *out, struct err *err)
+{
+	CLEANUP(subject_fini) struct subject subject = {0};
+	int ret = subject_init(&subject, path, engine, err);
+
+	return ret < 0 ? ret : count(&subject, json, out, err);
+}
+
+static int print_trace(const struct subject *subject, const uint32_t *places, size_t n, FILE *out,
+		       struct err *err)
+{
+	json_t *codes = json_array(), *path = json_array(), *root;
+	const struct bpf_insn *insns;
+	size_t n_insns;
+	int ret = 0;
+
+	insns = bench_object_insns(subject->object, &n_insns);
+	for (size_t i = 0; i < n_insns; i++)
+		json_array_append_new(codes, json_integer(insns[i].code));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(path, json_integer(places[i]));
+	root = json_pack("{s:i, s:o, s:o}", "schema_version", 1, "codes", codes, "path", path);
+	if (!root)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (json_dumpf(root, out, JSON_COMPACT) < 0 || fputc('\n', out) == EOF ||
+	    fflush(out) == EOF)
+		ret = err_set(err, -EIO, "standard output: can't write");
+	json_decref(root);
 	return ret;
+}
+
+/* The second packet of a flow that has been counted: the way is that of the figures. */
+static int trace_case(const struct subject *subject, const struct frame_case *c, FILE *out,
+		      struct err *err)
+{
+	static uint32_t places[1U << 16];
+	struct tally tally = {0};
+	struct vm_outcome outcome;
+	struct frame frame;
+	int ret = c->first ? 0 : count_flow(subject, c, 0, &tally, err);
+
+	if (ret < 0)
+		return ret;
+	c->build(&frame, 0);
+	vm_trace(subject->vm, places, ARRAY_SIZE(places));
+	ret = vm_run(subject->vm, frame.bytes, frame.len, &outcome, err);
+	return ret < 0 ? ret
+		       : print_trace(subject, places, vm_trace(subject->vm, NULL, 0), out, err);
+}
+
+int count_trace(const char *path, const char *kind, struct xdp_engine *engine, FILE *out,
+		struct err *err)
+{
+	CLEANUP(subject_fini) struct subject subject = {0};
+	const struct frame_case *c = frame_cases;
+	int ret = subject_init(&subject, path, engine, err);
+
+	if (ret < 0)
+		return ret;
+	while (c->name && strcmp(c->name, kind) != 0)
+		c++;
+	if (!c->name)
+		return err_set(err, -ENOENT,
+			       "--trace: no kind of packet is called '%s'; --count lists them",
+			       kind);
+	return trace_case(&subject, c, out, err);
 }

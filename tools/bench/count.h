@@ -15,4 +15,9 @@
 int count_object(const char *path, struct xdp_engine *engine, bool json, FILE *out, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* The way that one packet of a kind takes through the program, as JSON: "codes", the operation
+ * codes of all instructions, and "path", the places of those that were executed, in order. */
+int count_trace(const char *path, const char *kind, struct xdp_engine *engine, FILE *out,
+		struct err *err) __attribute__((warn_unused_result));
+
 #endif

@@ -27,7 +27,7 @@ struct options {
 	size_t n_paths;
 	const struct bench_scenario *scenarios[SCENARIOS_MAX];
 	size_t n_scenarios;
-	const char *json, *pin, *count;
+	const char *json, *pin, *count, *trace;
 	unsigned long rounds, packets;
 	bool list, help, without_own, settle;
 };
@@ -35,7 +35,7 @@ struct options {
 static const char help_text[] =
 	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...] [--rounds N]\n"
 	"                     [--packets N] [--settle] [--json FILE] [--no-own]\n"
-	"       fairway-bench --count FILE.o [--json -]\n"
+	"       fairway-bench --count FILE.o [--json - | --trace KIND]\n"
 	"       fairway-bench --pin DIRECTORY\n"
 	"       fairway-bench --list\n"
 	"\n"
@@ -55,6 +55,8 @@ static const char help_text[] =
 	"  --count FILE.o         count instead: instructions and helper calls of each kind of\n"
 	"                         packet in the program of an object file, and what the verifier\n"
 	"                         says of it\n"
+	"  --trace KIND           with --count: the instructions that one packet of a kind executes, as\n"
+	"                         JSON; testbed/perf/trace makes a listing of it\n"
 	"  --list                 the scenarios\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
@@ -116,6 +118,9 @@ static int take(struct options *o, int option, const char *value, struct err *er
 	case 'c':
 		o->count = value;
 		return 0;
+	case 't':
+		o->trace = value;
+		return 0;
 	case 'S':
 		o->settle = true;
 		return 0;
@@ -143,6 +148,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 		{"pin", required_argument, NULL, 'P'},
 		{"count", required_argument, NULL, 'c'},
 		{"settle", no_argument, NULL, 'S'},
+		{"trace", required_argument, NULL, 't'},
 		{"no-own", no_argument, NULL, 'o'},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
@@ -159,6 +165,8 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 		ret = err_set(err, -EINVAL, "--count goes with --json only");
 	if (ret == 0 && o->count && o->json && strcmp(o->json, "-") != 0)
 		ret = err_set(err, -EINVAL, "--count writes JSON to standard output: --json -");
+	if (ret == 0 && o->trace && (!o->count || o->json))
+		ret = err_set(err, -EINVAL, "--trace goes with --count FILE.o only");
 	if (ret == 0 && o->without_own && !o->n_paths)
 		ret = err_set(err, -EINVAL, "--no-own leaves nothing: name a --program");
 	if (o->n_scenarios == 0)
@@ -260,7 +268,9 @@ int main(int argc, char **argv)
 	ret = bench_tables_new(o.pin, &tables, &err);
 	if (ret < 0)
 		return fail(err.text);
-	if (o.count)
+	if (o.count && o.trace)
+		ret = count_trace(o.count, o.trace, bench_tables_engine(tables), stdout, &err);
+	else if (o.count)
 		ret = count_object(o.count, bench_tables_engine(tables), o.json != NULL, stdout,
 				   &err);
 	else if (!o.pin)

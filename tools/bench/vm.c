@@ -378,6 +378,8 @@ static int run_to_exit(struct vm_state *s, struct err *err)
 		if (++s->outcome.instructions > INSTRUCTIONS_MAX)
 			return err_set(err, -EPROTO, "the program takes more than %u instructions",
 				       INSTRUCTIONS_MAX);
+		if (s->vm->trace && s->vm->n_traced < s->vm->trace_max)
+			s->vm->trace[s->vm->n_traced++] = (uint32_t)s->pc;
 		if (insn->code == (BPF_JMP | BPF_EXIT))
 			return 0;
 		ret = step(s, insn, err);
@@ -426,6 +428,16 @@ int vm_run(struct vm *vm, const void *frame, size_t len, struct vm_outcome *ret_
 	ret_outcome->frame = (const uint8_t *)(uintptr_t)s.ctx.data;
 	ret_outcome->len = s.ctx.data_end - s.ctx.data;
 	return 0;
+}
+
+size_t vm_trace(struct vm *vm, uint32_t *places, size_t max)
+{
+	size_t n = vm->n_traced;
+
+	vm->trace = places;
+	vm->trace_max = max;
+	vm->n_traced = 0;
+	return n;
 }
 
 static int open_maps(struct vm *vm, struct err *err)

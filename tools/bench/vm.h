@@ -42,4 +42,8 @@ struct vm_outcome {
 int vm_run(struct vm *vm, const void *frame, size_t len, struct vm_outcome *ret_outcome,
 	   struct err *err) __attribute__((warn_unused_result));
 
+/* Note the instructions of the runs that follow, by their places and in the order of execution, in
+ * an array of the caller's; NULL ends it. Returns how many were noted before. */
+size_t vm_trace(struct vm *vm, uint32_t *places, size_t max);
+
 #endif

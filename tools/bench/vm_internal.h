@@ -31,6 +31,8 @@ struct vm {
 	struct vm_map maps[VM_MAPS_MAX];
 	size_t n_maps;
 	uint8_t *packet; /* VM_PACKET bytes below 4 GiB, since a program sees 32-bit pointers */
+	uint32_t *trace; /* the caller's, or NULL */
+	size_t trace_max, n_traced;
 };
 
 /* One run. */
