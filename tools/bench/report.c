@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 static double lowest(const struct bench_figure *f)
@@ -22,13 +23,21 @@ static double median(const struct bench_figure *f)
 
 #define COLUMN 15
 
-static void print_net(const struct bench_result *r, const struct bench_figure *f, FILE *out)
+static int column_of(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > COLUMN ? (int)n : COLUMN;
+}
+
+static void print_net(const struct bench_result *r, const struct bench_figure *f, int column,
+		      FILE *out)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%.1f / %.1f", lowest(f) - lowest(&r->harness),
 		 tenth(f) - tenth(&r->harness));
-	fprintf(out, "  %*s", COLUMN, text);
+	fprintf(out, "  %*s", column, text);
 }
 
 void bench_report_table(const struct bench_plan *plan, const struct bench_result *results, size_t n,
@@ -36,15 +45,15 @@ void bench_report_table(const struct bench_plan *plan, const struct bench_result
 {
 	fprintf(out, "%-16s  %8s  %*s", "scenario", "harness", COLUMN, "floor");
 	for (size_t i = 0; i < plan->n_targets; i++)
-		fprintf(out, "  %*s", COLUMN, plan->targets[i].name);
+		fprintf(out, "  %*s", column_of(plan->targets[i].name), plan->targets[i].name);
 	fputc('\n', out);
 	for (size_t i = 0; i < n; i++) {
 		const struct bench_result *r = &results[i];
 
 		fprintf(out, "%-16s  %8.1f", r->scenario->name, lowest(&r->harness));
-		print_net(r, &r->floor, out);
+		print_net(r, &r->floor, COLUMN, out);
 		for (size_t t = 0; t < r->n_targets; t++)
-			print_net(r, &r->targets[t], out);
+			print_net(r, &r->targets[t], column_of(plan->targets[t].name), out);
 		fputc('\n', out);
 	}
 	fprintf(out,
