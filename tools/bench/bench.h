@@ -9,7 +9,7 @@
  *
  *   tables.c    the tables that every program of this build reads, through the publisher
  *   scenario.c  what is sent
- *   target.c    the programs: this build's, object files, pinned ones
+ *   program.c   the programs: this build's, object files, pinned ones
  *   measure.c   rounds in turns
  *   report.c    table and JSON
  */
@@ -60,58 +60,68 @@ extern const struct bench_scenario bench_scenarios[];
 
 /* ---- programs ---- */
 
-struct bench_target {
+/* A program to measure. */
+struct bench_program {
 	char *name;
-	int prog_fd;
+	/* A pin on a bpffs, or an object file (*.o) that is loaded over the tables of this build
+	 * and must have been compiled for their layout; '%' in it stands for the number of the
+	 * loading. NULL: what this build's engine loads. */
+	const char *path;
 };
 
-/* A program by its path: a pin on a bpffs, or an object file (*.o) that is loaded over the tables
- * of this build and must have been compiled for their layout. "name=path" names it in the report.
+/* From "name=path", or a path that is its own name; the text must outlive it. NULL: this build's.
  */
-int bench_target_open(struct bench_target *target, const char *path, struct xdp_engine *engine,
-		      struct err *err) __attribute__((warn_unused_result));
-/* The program that the engine has loaded. */
-int bench_target_engine(struct bench_target *target, struct xdp_engine *engine, struct err *err)
+int bench_program_init(struct bench_program *p, const char *text, struct err *err)
 	__attribute__((warn_unused_result));
-void bench_target_fini(struct bench_target *target);
+void bench_program_fini(struct bench_program *p);
+/* Load or open it; *ret_fd is the caller's to close. */
+int bench_program_load(const struct bench_program *p, size_t loading, struct xdp_engine *engine,
+		       int *ret_fd, struct err *err) __attribute__((warn_unused_result));
 
 /* ---- measuring ---- */
 
-/* CPU time per packet of the rounds, ascending. */
+#define BENCH_LOADINGS_MAX 1000
+
+struct bench_plan {
+	const struct bench_program *programs;
+	size_t n_programs;
+	/* Where a program comes to lie in memory is worth some nanoseconds, so all is loaded
+	 * several times. */
+	size_t loadings;
+	size_t rounds;    /* in a loading */
+	uint32_t packets; /* in a round */
+	/* Read the clock between writing a frame's headers and the program, so that the processor
+	 * doesn't do one while it does the other. */
+	bool settle;
+};
+
+/* CPU time per packet, the rounds of one loading behind those of the other, ascending in each. */
 struct bench_figure {
 	double *ns;
-	size_t rounds;
 };
 
 /* What one scenario gave. */
 struct bench_result {
 	const struct bench_scenario *scenario;
 	struct bench_figure harness, floor;
-	struct bench_figure *targets; /* one for each, in their order */
-	size_t n_targets;
-};
-
-struct bench_plan {
-	const struct bench_target *targets;
-	size_t n_targets;
-	size_t rounds;
-	uint32_t packets; /* in a round */
-	/* Let each frame's headers reach the cache before the program reads them, as those that a
-	 * network card has written: a load of bytes that several stores have just written waits. */
-	bool settle;
+	struct bench_figure *programs; /* in their order */
+	size_t n_programs;
 };
 
 /* Once before measuring: go into an empty network namespace, where the wrapper can be attached. */
 int bench_measure_init(struct err *err) __attribute__((warn_unused_result));
-int bench_measure(const struct bench_plan *plan, const struct bench_scenario *scenario,
-		  struct bench_result *ret_result, struct err *err)
+int bench_result_init(struct bench_result *result, const struct bench_plan *plan,
+		      const struct bench_scenario *scenario, struct err *err)
 	__attribute__((warn_unused_result));
 void bench_result_fini(struct bench_result *result);
+/* One loading: fds are the programs'. */
+int bench_measure(const struct bench_plan *plan, size_t loading, const int *fds,
+		  struct bench_result *result, struct err *err) __attribute__((warn_unused_result));
 
 /* ---- report ---- */
 
-/* Net of the harness: the quickest round against the quickest, and the tenth part's against the
- * tenth part's. */
+/* Net of the harness: the quickest round of all against the harness's, and the median of the
+ * loadings, each by its quickest round (in JSON also by the tenth part's). */
 void bench_report_table(const struct bench_plan *plan, const struct bench_result *results, size_t n,
 			FILE *out);
 int bench_report_json(const struct bench_plan *plan, const struct bench_result *results, size_t n,

@@ -16,25 +16,26 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-#define TARGETS_MAX   16
+#define PROGRAMS_MAX  16
 #define SCENARIOS_MAX 32
-#define ROUNDS        51
+#define LOADINGS      7
+#define ROUNDS        15
 #define ROUNDS_MIN    15
 #define PACKETS       20000
 
 struct options {
-	const char *paths[TARGETS_MAX];
+	const char *paths[PROGRAMS_MAX];
 	size_t n_paths;
 	const struct bench_scenario *scenarios[SCENARIOS_MAX];
 	size_t n_scenarios;
 	const char *json, *pin, *count, *trace;
-	unsigned long rounds, packets;
+	unsigned long loadings, rounds, packets;
 	bool list, help, without_own, settle;
 };
 
 static const char help_text[] =
-	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...] [--rounds N]\n"
-	"                     [--packets N] [--settle] [--json FILE] [--no-own]\n"
+	"usage: fairway-bench [--program [NAME=]PATH ...] [--scenario NAME ...]\n"
+	"                     [--loadings N] [--rounds N] [--packets N] [--settle] [--json FILE] [--no-own]\n"
 	"       fairway-bench --count FILE.o [--json - | --trace KIND]\n"
 	"       fairway-bench --pin DIRECTORY\n"
 	"       fairway-bench --list\n"
@@ -45,7 +46,9 @@ static const char help_text[] =
 	"                         (*.o) of this build's table layout; may be repeated\n"
 	"  --no-own               leave this build's program out\n"
 	"  --scenario NAME        only this one; may be repeated\n"
-	"  --rounds N             rounds of each program in each scenario (51; at least 15)\n"
+	"  --loadings N           load everything so many times, since the place in memory counts;\n"
+	"                         % in PATH stands for the number, from 0 (7)\n"
+	"  --rounds N             rounds of each program in each scenario and loading (15 or more)\n"
 	"  --packets N            packets in a round (20000)\n"
 	"  --settle               wait between writing a frame's headers and the program, so that it\n"
 	"                         finds them in the cache\n"
@@ -94,8 +97,8 @@ static int take(struct options *o, int option, const char *value, struct err *er
 {
 	switch (option) {
 	case 'p':
-		if (o->n_paths + 1 >= TARGETS_MAX)
-			return err_set(err, -E2BIG, "--program: at most %d", TARGETS_MAX - 1);
+		if (o->n_paths + 1 >= PROGRAMS_MAX)
+			return err_set(err, -E2BIG, "--program: at most %d", PROGRAMS_MAX - 1);
 		o->paths[o->n_paths++] = value;
 		return 0;
 	case 's':
@@ -107,6 +110,8 @@ static int take(struct options *o, int option, const char *value, struct err *er
 		return 0;
 	case 'r':
 		return number("rounds", value, ROUNDS_MIN, 100000, &o->rounds, err);
+	case 'L':
+		return number("loadings", value, 1, BENCH_LOADINGS_MAX, &o->loadings, err);
 	case 'n':
 		return number("packets", value, 1000, 10000000, &o->packets, err);
 	case 'j':
@@ -142,6 +147,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 	static const struct option names[] = {
 		{"program", required_argument, NULL, 'p'},
 		{"scenario", required_argument, NULL, 's'},
+		{"loadings", required_argument, NULL, 'L'},
 		{"rounds", required_argument, NULL, 'r'},
 		{"packets", required_argument, NULL, 'n'},
 		{"json", required_argument, NULL, 'j'},
@@ -156,7 +162,7 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 	};
 	int option, ret = 0;
 
-	*o = (struct options){.rounds = ROUNDS, .packets = PACKETS};
+	*o = (struct options){.loadings = LOADINGS, .rounds = ROUNDS, .packets = PACKETS};
 	while (ret == 0 && (option = getopt_long(argc, argv, "h", names, NULL)) != -1)
 		ret = take(o, option, optarg, err);
 	if (ret == 0 && optind < argc)
@@ -175,19 +181,34 @@ static int parse(int argc, char **argv, struct options *o, struct err *err)
 	return ret;
 }
 
-static int open_targets(const struct options *o, struct xdp_engine *engine,
-			struct bench_target *targets, size_t *n, struct err *err)
+/* All programs, anew, over tables that are new as well. */
+static int load_all(const struct bench_plan *plan, size_t loading, struct xdp_engine *engine,
+		    int *fds, struct err *err)
 {
 	int ret = 0;
 
-	if (!o->without_own) {
-		ret = bench_target_engine(&targets[*n], engine, err);
-		*n += ret == 0;
-	}
-	for (size_t i = 0; i < o->n_paths && ret == 0; i++) {
-		ret = bench_target_open(&targets[*n], o->paths[i], engine, err);
-		*n += ret == 0;
-	}
+	for (size_t i = 0; i < plan->n_programs; i++)
+		fds[i] = -1;
+	for (size_t i = 0; i < plan->n_programs && ret == 0; i++)
+		ret = bench_program_load(&plan->programs[i], loading, engine, &fds[i], err);
+	return ret;
+}
+
+static int measure_loading(const struct bench_plan *plan, size_t loading,
+			   struct bench_result *results, size_t n, struct err *err)
+{
+	struct bench_tables *tables;
+	int fds[PROGRAMS_MAX];
+	int ret = bench_tables_new(NULL, &tables, err);
+
+	if (ret < 0)
+		return ret;
+	ret = load_all(plan, loading, bench_tables_engine(tables), fds, err);
+	for (size_t i = 0; i < n && ret == 0; i++)
+		ret = bench_measure(plan, loading, fds, &results[i], err);
+	for (size_t i = 0; i < plan->n_programs; i++)
+		cleanup_close(&fds[i]);
+	bench_tables_free(tables);
 	return ret;
 }
 
@@ -220,26 +241,57 @@ static int report(const struct options *o, const struct bench_plan *plan,
 	return ret;
 }
 
-static int measure(const struct options *o, struct xdp_engine *engine, struct err *err)
+static int programs_init(const struct options *o, struct bench_program *programs, size_t *n,
+			 struct err *err)
 {
+	int ret = 0;
+
+	if (!o->without_own)
+		ret = bench_program_init(&programs[(*n)++], NULL, err);
+	for (size_t i = 0; i < o->n_paths && ret == 0; i++)
+		ret = bench_program_init(&programs[(*n)++], o->paths[i], err);
+	return ret;
+}
+
+static int measure(const struct options *o, struct err *err)
+{
+	struct bench_program programs[PROGRAMS_MAX] = {0};
 	struct bench_result results[SCENARIOS_MAX] = {0};
-	struct bench_target targets[TARGETS_MAX];
-	struct bench_plan plan = {.targets = targets,
+	struct bench_plan plan = {.programs = programs,
+				  .loadings = o->loadings,
 				  .settle = o->settle,
 				  .rounds = o->rounds,
 				  .packets = (uint32_t)o->packets};
-	int ret = open_targets(o, engine, targets, &plan.n_targets, err);
+	int ret = programs_init(o, programs, &plan.n_programs, err);
 
 	if (ret == 0)
 		ret = bench_measure_init(err);
 	for (size_t i = 0; i < o->n_scenarios && ret == 0; i++)
-		ret = bench_measure(&plan, o->scenarios[i], &results[i], err);
+		ret = bench_result_init(&results[i], &plan, o->scenarios[i], err);
+	for (size_t i = 0; i < plan.loadings && ret == 0; i++)
+		ret = measure_loading(&plan, i, results, o->n_scenarios, err);
 	if (ret == 0)
 		ret = report(o, &plan, results, err);
 	for (size_t i = 0; i < o->n_scenarios; i++)
 		bench_result_fini(&results[i]);
-	for (size_t i = 0; i < plan.n_targets; i++)
-		bench_target_fini(&targets[i]);
+	for (size_t i = 0; i < plan.n_programs; i++)
+		bench_program_fini(&programs[i]);
+	return ret;
+}
+
+static int pin_or_count(const struct options *o, struct err *err)
+{
+	struct bench_tables *tables;
+	int ret = bench_tables_new(o->pin, &tables, err);
+
+	if (ret < 0)
+		return ret;
+	if (o->count && o->trace)
+		ret = count_trace(o->count, o->trace, bench_tables_engine(tables), stdout, err);
+	else if (o->count)
+		ret = count_object(o->count, bench_tables_engine(tables), o->json != NULL, stdout,
+				   err);
+	bench_tables_free(tables);
 	return ret;
 }
 
@@ -251,7 +303,6 @@ static void list(void)
 
 int main(int argc, char **argv)
 {
-	struct bench_tables *tables;
 	struct options o;
 	struct err err = {""};
 	int ret;
@@ -265,16 +316,6 @@ int main(int argc, char **argv)
 		o.help ? (void)fputs(help_text, stdout) : list();
 		return EXIT_DONE;
 	}
-	ret = bench_tables_new(o.pin, &tables, &err);
-	if (ret < 0)
-		return fail(err.text);
-	if (o.count && o.trace)
-		ret = count_trace(o.count, o.trace, bench_tables_engine(tables), stdout, &err);
-	else if (o.count)
-		ret = count_object(o.count, bench_tables_engine(tables), o.json != NULL, stdout,
-				   &err);
-	else if (!o.pin)
-		ret = measure(&o, bench_tables_engine(tables), &err);
-	bench_tables_free(tables);
+	ret = o.pin || o.count ? pin_or_count(&o, &err) : measure(&o, &err);
 	return ret < 0 ? fail(err.text) : EXIT_DONE;
 }

@@ -26,7 +26,7 @@
 /* The wrapper, and what is measured behind it. */
 struct lane {
 	int prog_fd;
-	struct bench_figure *figure;
+	double *ns; /* of this loading's rounds */
 };
 
 struct session {
@@ -199,8 +199,8 @@ static int run_rounds(const struct bench_plan *plan, const struct session *sessi
 
 		for (size_t i = 0; i < session->n_lanes; i++) {
 			const struct lane *lane = &session->lanes[i];
-			int ret = time_lane(session, lane, first, plan->packets,
-					    &lane->figure->ns[round], err);
+			int ret = time_lane(session, lane, first, plan->packets, &lane->ns[round],
+					    err);
 
 			if (ret < 0)
 				return ret;
@@ -209,97 +209,87 @@ static int run_rounds(const struct bench_plan *plan, const struct session *sessi
 	return 0;
 }
 
-static int lanes_init(struct session *session, const struct bench_plan *plan,
-		      const struct bench_scenario *s, struct bench_result *result, struct err *err)
+static int lanes_init(struct session *session, const struct bench_plan *plan, size_t loading,
+		      const int *fds, struct bench_result *result, struct err *err)
 {
+	size_t first = loading * plan->rounds;
 	int ret = 0;
 
-	session->lanes[0] =
-		(struct lane){bpf_program__fd(session->skel->progs.nothing), &result->harness};
+	session->lanes[0] = (struct lane){bpf_program__fd(session->skel->progs.nothing),
+					  result->harness.ns + first};
 	session->lanes[1] =
-		(struct lane){bpf_program__fd(session->skel->progs.grow), &result->floor};
-	for (size_t i = 0; i < plan->n_targets && ret == 0; i++) {
+		(struct lane){bpf_program__fd(session->skel->progs.grow), result->floor.ns + first};
+	for (size_t i = 0; i < plan->n_programs && ret == 0; i++) {
 		struct lane *lane = &session->lanes[2 + i];
 
-		*lane = (struct lane){plan->targets[i].prog_fd, &result->targets[i]};
-		ret = check_target(session, lane, s, plan->targets[i].name, err);
+		*lane = (struct lane){fds[i], result->programs[i].ns + first};
+		ret = check_target(session, lane, result->scenario, plan->programs[i].name, err);
 	}
 	return ret;
 }
 
-static int figure_init(struct bench_figure *figure, size_t rounds)
+static int figure_init(struct bench_figure *figure, const struct bench_plan *plan)
 {
-	figure->rounds = rounds;
-	figure->ns = calloc(rounds, sizeof(*figure->ns));
+	figure->ns = calloc(plan->loadings * plan->rounds, sizeof(*figure->ns));
 	return figure->ns ? 0 : -ENOMEM;
 }
 
-static int result_init(struct bench_result *result, const struct bench_plan *plan,
-		       const struct bench_scenario *s, struct err *err)
+int bench_result_init(struct bench_result *result, const struct bench_plan *plan,
+		      const struct bench_scenario *scenario, struct err *err)
 {
 	int ret;
 
-	*result = (struct bench_result){.scenario = s, .n_targets = plan->n_targets};
-	result->targets = calloc(plan->n_targets + 1, sizeof(*result->targets));
-	ret = result->targets ? figure_init(&result->harness, plan->rounds) : -ENOMEM;
+	*result = (struct bench_result){.scenario = scenario, .n_programs = plan->n_programs};
+	result->programs = calloc(plan->n_programs + 1, sizeof(*result->programs));
+	ret = result->programs ? figure_init(&result->harness, plan) : -ENOMEM;
 	if (ret == 0)
-		ret = figure_init(&result->floor, plan->rounds);
-	for (size_t i = 0; i < plan->n_targets && ret == 0; i++)
-		ret = figure_init(&result->targets[i], plan->rounds);
-	return ret < 0 ? err_set(err, ret, "out of memory") : 0;
+		ret = figure_init(&result->floor, plan);
+	for (size_t i = 0; i < plan->n_programs && ret == 0; i++)
+		ret = figure_init(&result->programs[i], plan);
+	if (ret == 0)
+		return 0;
+	bench_result_fini(result);
+	return err_set(err, ret, "out of memory");
 }
 
 void bench_result_fini(struct bench_result *result)
 {
-	for (size_t i = 0; i < result->n_targets && result->targets; i++)
-		free(result->targets[i].ns);
-	free(result->targets);
+	for (size_t i = 0; i < result->n_programs && result->programs; i++)
+		free(result->programs[i].ns);
+	free(result->programs);
 	free(result->harness.ns);
 	free(result->floor.ns);
 	*result = (struct bench_result){0};
 }
 
-static void sort(struct bench_figure *figure)
+static int measure(const struct bench_plan *plan, size_t loading, const int *fds,
+		   struct session *session, struct bench_result *result, struct err *err)
 {
-	qsort(figure->ns, figure->rounds, sizeof(double), compare);
-}
-
-static int measure(const struct bench_plan *plan, struct session *session,
-		   struct bench_result *result, struct err *err)
-{
-	const struct bench_scenario *s = result->scenario;
-	int ret = session_load(session, s, plan->settle, err);
+	int ret = session_load(session, result->scenario, plan->settle, err);
 
 	if (ret == 0)
-		ret = lanes_init(session, plan, s, result, err);
+		ret = lanes_init(session, plan, loading, fds, result, err);
 	if (ret == 0)
 		ret = run_rounds(plan, session, err);
 	for (size_t i = 0; i < session->n_lanes && ret == 0; i++)
-		sort(session->lanes[i].figure);
+		qsort(session->lanes[i].ns, plan->rounds, sizeof(double), compare);
 	return ret;
 }
 
-int bench_measure(const struct bench_plan *plan, const struct bench_scenario *scenario,
-		  struct bench_result *ret_result, struct err *err)
+int bench_measure(const struct bench_plan *plan, size_t loading, const int *fds,
+		  struct bench_result *result, struct err *err)
 {
-	size_t n = 2 + plan->n_targets;
+	size_t n = 2 + plan->n_programs;
 	struct session *session = calloc(1, sizeof(*session) + n * sizeof(struct lane));
-	struct bench_result result = {0};
-	int ret = session ? result_init(&result, plan, scenario, err)
-			  : err_set(err, -ENOMEM, "out of memory");
+	int ret;
 
-	if (ret == 0) {
-		session->n_lanes = n;
-		session->link_fd = -1;
-		ret = measure(plan, session, &result, err);
-	}
+	if (!session)
+		return err_set(err, -ENOMEM, "out of memory");
+	session->n_lanes = n;
+	session->link_fd = -1;
+	ret = measure(plan, loading, fds, session, result, err);
 	session_free(session);
-	if (ret < 0) {
-		bench_result_fini(&result);
-		return err_prefix(err, ret, "%s", scenario->name);
-	}
-	*ret_result = result;
-	return 0;
+	return ret < 0 ? err_prefix(err, ret, "%s", result->scenario->name) : 0;
 }
 
 int bench_measure_init(struct err *err)

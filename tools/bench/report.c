@@ -3,22 +3,60 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-static double lowest(const struct bench_figure *f)
+/* What is net of the harness in one loading, at a round of their order. */
+static double net_at(const struct bench_plan *plan, const struct bench_result *r,
+		     const struct bench_figure *f, size_t loading, size_t round)
 {
-	return f->ns[0];
+	size_t at = loading * plan->rounds + round;
+
+	return f->ns[at] - r->harness.ns[at];
 }
 
-static double tenth(const struct bench_figure *f)
+static int compare(const void *a, const void *b)
 {
-	return f->ns[f->rounds / 10];
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
 }
 
-static double median(const struct bench_figure *f)
+/* The quickest round of all. */
+static double quickest_of(const struct bench_plan *plan, const struct bench_figure *f)
 {
-	return f->ns[f->rounds / 2];
+	double quickest = f->ns[0];
+
+	for (size_t i = 1; i < plan->loadings; i++)
+		if (f->ns[i * plan->rounds] < quickest)
+			quickest = f->ns[i * plan->rounds];
+	return quickest;
+}
+
+struct net {
+	double best;    /* quickest of all rounds, against the harness's */
+	double typical; /* median of the loadings, each by its quickest round */
+	double tenth;   /* the same of the tenth part's round */
+};
+
+static struct net net_of(const struct bench_plan *plan, const struct bench_result *r,
+			 const struct bench_figure *f)
+{
+	double quickest[BENCH_LOADINGS_MAX], tenth[BENCH_LOADINGS_MAX];
+	size_t n = plan->loadings;
+
+	for (size_t i = 0; i < n; i++) {
+		quickest[i] = net_at(plan, r, f, i, 0);
+		tenth[i] = net_at(plan, r, f, i, plan->rounds / 10);
+	}
+	qsort(quickest, n, sizeof(double), compare);
+	qsort(tenth, n, sizeof(double), compare);
+	return (struct net){
+		.best = quickest_of(plan, f) - quickest_of(plan, &r->harness),
+		.typical = quickest[n / 2],
+		.tenth = tenth[n / 2],
+	};
 }
 
 #define COLUMN 15
@@ -30,13 +68,13 @@ static int column_of(const char *name)
 	return n > COLUMN ? (int)n : COLUMN;
 }
 
-static void print_net(const struct bench_result *r, const struct bench_figure *f, int column,
-		      FILE *out)
+static void print_net(const struct bench_plan *plan, const struct bench_result *r,
+		      const struct bench_figure *f, int column, FILE *out)
 {
+	struct net net = net_of(plan, r, f);
 	char text[32];
 
-	snprintf(text, sizeof(text), "%.1f / %.1f", lowest(f) - lowest(&r->harness),
-		 tenth(f) - tenth(&r->harness));
+	snprintf(text, sizeof(text), "%.1f / %.1f", net.best, net.typical);
 	fprintf(out, "  %*s", column, text);
 }
 
@@ -44,47 +82,50 @@ void bench_report_table(const struct bench_plan *plan, const struct bench_result
 			FILE *out)
 {
 	fprintf(out, "%-16s  %8s  %*s", "scenario", "harness", COLUMN, "floor");
-	for (size_t i = 0; i < plan->n_targets; i++)
-		fprintf(out, "  %*s", column_of(plan->targets[i].name), plan->targets[i].name);
+	for (size_t i = 0; i < plan->n_programs; i++)
+		fprintf(out, "  %*s", column_of(plan->programs[i].name), plan->programs[i].name);
 	fputc('\n', out);
 	for (size_t i = 0; i < n; i++) {
 		const struct bench_result *r = &results[i];
 
-		fprintf(out, "%-16s  %8.1f", r->scenario->name, lowest(&r->harness));
-		print_net(r, &r->floor, COLUMN, out);
-		for (size_t t = 0; t < r->n_targets; t++)
-			print_net(r, &r->targets[t], column_of(plan->targets[t].name), out);
+		fprintf(out, "%-16s  %8.1f", r->scenario->name, quickest_of(plan, &r->harness));
+		print_net(plan, r, &r->floor, COLUMN, out);
+		for (size_t p = 0; p < r->n_programs; p++)
+			print_net(plan, r, &r->programs[p], column_of(plan->programs[p].name), out);
 		fputc('\n', out);
 	}
 	fprintf(out,
-		"\nns per packet, quickest / tenth part of %zu rounds of %u packets, programs in "
-		"turns.\n"
-		"harness: the wrapper alone, taken off the rest. floor: growing the frame, one "
-		"store,\n"
-		"and the wrapper undoing it. Compare within one run only.\n",
-		plan->rounds, plan->packets);
+		"\nns per packet, best / typical of %zu loadings, each the quickest of %zu rounds of "
+		"%u\npackets, programs in turns. harness: the wrapper alone, taken off the rest. "
+		"floor: growing\nthe frame, one store, and the wrapper undoing it. Compare within one "
+		"run only.\n",
+		plan->loadings, plan->rounds, plan->packets);
 }
 
-static json_t *net_json(const struct bench_result *r, const char *name,
-			const struct bench_figure *f)
+static json_t *net_json(const struct bench_plan *plan, const struct bench_result *r,
+			const char *name, const struct bench_figure *f)
 {
-	return json_pack("{s:s, s:f, s:f, s:f}", "name", name, "net_min_ns",
-			 lowest(f) - lowest(&r->harness), "net_p10_ns",
-			 tenth(f) - tenth(&r->harness), "net_median_ns",
-			 median(f) - median(&r->harness));
+	struct net net = net_of(plan, r, f);
+	json_t *loadings = json_array();
+
+	for (size_t i = 0; i < plan->loadings; i++)
+		json_array_append_new(loadings, json_real(net_at(plan, r, f, i, 0)));
+	return json_pack("{s:s, s:f, s:f, s:f, s:o}", "name", name, "net_min_ns", net.best,
+			 "net_typical_ns", net.typical, "net_p10_ns", net.tenth,
+			 "net_min_ns_of_loadings", loadings);
 }
 
 static json_t *result_json(const struct bench_plan *plan, const struct bench_result *r)
 {
 	json_t *programs = json_array();
 
-	for (size_t i = 0; i < r->n_targets; i++)
-		json_array_append_new(programs, net_json(r, plan->targets[i].name, &r->targets[i]));
-	return json_pack("{s:s, s:I, s:I, s:{s:f, s:f, s:f}, s:o, s:o}", "scenario",
-			 r->scenario->name, "flows", (json_int_t)r->scenario->flows, "vips",
-			 (json_int_t)r->scenario->vips, "harness", "min_ns", lowest(&r->harness),
-			 "p10_ns", tenth(&r->harness), "median_ns", median(&r->harness), "floor",
-			 net_json(r, "floor", &r->floor), "programs", programs);
+	for (size_t i = 0; i < r->n_programs; i++)
+		json_array_append_new(programs,
+				      net_json(plan, r, plan->programs[i].name, &r->programs[i]));
+	return json_pack("{s:s, s:I, s:I, s:f, s:o, s:o}", "scenario", r->scenario->name, "flows",
+			 (json_int_t)r->scenario->flows, "vips", (json_int_t)r->scenario->vips,
+			 "harness_min_ns", quickest_of(plan, &r->harness), "floor",
+			 net_json(plan, r, "floor", &r->floor), "programs", programs);
 }
 
 int bench_report_json(const struct bench_plan *plan, const struct bench_result *results, size_t n,
@@ -98,10 +139,10 @@ int bench_report_json(const struct bench_plan *plan, const struct bench_result *
 		return err_set(err, -errno, "uname failed");
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(list, result_json(plan, &results[i]));
-	root = json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:o}", "schema_version", 1, "kernel",
-			 host.release, "machine", host.machine, "settle", plan->settle, "rounds",
-			 (json_int_t)plan->rounds, "packets_per_round", (json_int_t)plan->packets,
-			 "scenarios", list);
+	root = json_pack("{s:i, s:s, s:s, s:b, s:I, s:I, s:I, s:o}", "schema_version", 1, "kernel",
+			 host.release, "machine", host.machine, "settle", plan->settle, "loadings",
+			 (json_int_t)plan->loadings, "rounds", (json_int_t)plan->rounds,
+			 "packets_per_round", (json_int_t)plan->packets, "scenarios", list);
 	if (!root)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (json_dumpf(root, out, JSON_INDENT(2) | JSON_REAL_PRECISION(5)) < 0 ||

@@ -9,11 +9,23 @@
 #include "controlplane/base/cleanup.h"
 #include "tools/bench/object.h"
 
-void bench_target_fini(struct bench_target *target)
+void bench_program_fini(struct bench_program *p)
 {
-	free(target->name);
-	cleanup_close(&target->prog_fd);
-	*target = (struct bench_target){.prog_fd = -1};
+	free(p->name);
+	*p = (struct bench_program){.name = NULL};
+}
+
+int bench_program_init(struct bench_program *p, const char *text, struct err *err)
+{
+	const char *equals = text ? strchr(text, '=') : NULL;
+
+	if (!text)
+		*p = (struct bench_program){.name = strdup("this build")};
+	else if (equals)
+		*p = (struct bench_program){strndup(text, (size_t)(equals - text)), equals + 1};
+	else
+		*p = (struct bench_program){strdup(text), text};
+	return p->name ? 0 : err_set(err, -ENOMEM, "out of memory");
 }
 
 static int engine_program(struct xdp_engine *engine, int *ret_fd, struct err *err)
@@ -23,20 +35,6 @@ static int engine_program(struct xdp_engine *engine, int *ret_fd, struct err *er
 	if (fd < 0)
 		return err_set(err, -errno, "find the engine's program: %s", strerror(errno));
 	*ret_fd = fd;
-	return 0;
-}
-
-int bench_target_engine(struct bench_target *target, struct xdp_engine *engine, struct err *err)
-{
-	struct bench_target t = {.name = strdup("this build"), .prog_fd = -1};
-	int ret = t.name ? engine_program(engine, &t.prog_fd, err)
-			 : err_set(err, -ENOMEM, "out of memory");
-
-	if (ret < 0) {
-		bench_target_fini(&t);
-		return ret;
-	}
-	*target = t;
 	return 0;
 }
 
@@ -96,28 +94,31 @@ static int open_object(const char *path, struct xdp_engine *engine, int *ret_fd,
 	return ret;
 }
 
-int bench_target_open(struct bench_target *target, const char *path, struct xdp_engine *engine,
-		      struct err *err)
+/* The path with the number of the loading in place of '%'. */
+static int path_of(const struct bench_program *p, size_t loading, char *path, size_t size,
+		   struct err *err)
 {
-	const char *equals = strchr(path, '=');
-	struct bench_target t = {
-		.name = equals ? strndup(path, (size_t)(equals - path)) : strdup(path),
-		.prog_fd = -1,
-	};
-	int ret = 0;
+	const char *percent = strchr(p->path, '%');
+	int n = percent ? snprintf(path, size, "%.*s%zu%s", (int)(percent - p->path), p->path,
+				   loading, percent + 1)
+			: snprintf(path, size, "%s", p->path);
 
-	if (equals)
-		path = equals + 1;
-	if (!t.name)
-		ret = err_set(err, -ENOMEM, "out of memory");
-	else if (ends_in(path, ".o"))
-		ret = open_object(path, engine, &t.prog_fd, err);
-	else
-		ret = open_pin(path, &t.prog_fd, err);
-	if (ret < 0) {
-		bench_target_fini(&t);
-		return ret;
-	}
-	*target = t;
+	if (n < 0 || (size_t)n >= size)
+		return err_set(err, -ENAMETOOLONG, "%s: the path is too long", p->path);
 	return 0;
+}
+
+int bench_program_load(const struct bench_program *p, size_t loading, struct xdp_engine *engine,
+		       int *ret_fd, struct err *err)
+{
+	char path[512];
+	int ret;
+
+	if (!p->path)
+		return engine_program(engine, ret_fd, err);
+	ret = path_of(p, loading, path, sizeof(path), err);
+	if (ret < 0)
+		return ret;
+	return ends_in(path, ".o") ? open_object(path, engine, ret_fd, err)
+				   : open_pin(path, ret_fd, err);
 }
