@@ -36,6 +36,11 @@ TABLE(lb_reals, sizeof(struct lb_real));
 /* Slots can be more than an element may hold, so each line is one. */
 TABLE(lb_slots, sizeof(struct lb_slot_line));
 TABLE(lb_previous, sizeof(struct lb_slot_line));
+/* Each bucket is one, too. */
+TABLE(lb_flows, sizeof(struct lb_bucket));
+TABLE(lb_fragments, sizeof(struct lb_bucket));
+TABLE(lb_denied, sizeof(struct lb_vip_entry));
+TABLE(lb_limits, sizeof(struct lb_limit));
 /* One element a row. */
 TABLE(lb_counters, sizeof(struct lb_counter));
 TABLE(lb_trace, sizeof(struct lb_trace));
@@ -87,6 +92,11 @@ static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb
 								 __u32 line)
 {
 	return bpf_map_lookup_elem(&lb_slots, &line);
+}
+
+static __always_inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)
+{
+	return LB_COUNTER_REASONS + lb_services_n + real;
 }
 
 static __always_inline struct lb_counter *own_counters(void)

@@ -28,7 +28,7 @@ static struct lb_dims first_dims(const struct config *cfg)
 		if (cfg->pools[i].table_size > table_size)
 			table_size = cfg->pools[i].table_size;
 	}
-	return publish_dims(services, reals, SPARE_POOLS + (uint32_t)cfg->n_pools, table_size);
+	return publish_dims(services, reals, SPARE_POOLS + (uint32_t)cfg->n_pools, table_size, PUBLISH_FLOWS_DEFAULT);
 }
 
 int forwarder_open(const struct config *cfg, const char *bpffs, struct forwarder **ret_forwarder,

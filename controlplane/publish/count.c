@@ -66,7 +66,7 @@ int publish_count_real(const struct publish *p, const char *pool, const struct a
 
 	if (!r)
 		return -ENOENT;
-	*ret_count = publish_counter_sum(p->t, p->t->reals[r->id].counter);
+	*ret_count = publish_counter_sum(p->t, LB_COUNTER_REAL(&p->t->dims, r->id));
 	return 0;
 }
 

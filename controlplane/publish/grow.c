@@ -40,12 +40,13 @@ static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, s
 	(void)arg;
 	memcpy(to->node, from->node, sizeof(*to->node));
 	to->node->vip_mask = to->dims.vip_entries - 1;
+	to->node->deny_mask = to->dims.deny_entries - 1;
+	to->node->flow_buckets = to->dims.flow_buckets;
+	to->node->fragment_buckets = to->dims.fragment_buckets;
 	memcpy(to->services, from->services, from->dims.services * sizeof(*to->services));
 	memcpy(to->slots, from->slots, from->dims.slot_lines * sizeof(*to->slots));
 	memcpy(to->previous, from->previous, from->dims.slot_lines * sizeof(*to->previous));
 	memcpy(to->reals, from->reals, from->dims.reals * sizeof(*to->reals));
-	for (uint32_t i = 1; i < from->dims.reals; i++)
-		to->reals[i].counter = LB_COUNTER_REAL(&to->dims, i);
 	if (publish_index_copy(to, from))
 		return err_set(err, -ENOSPC, "the larger VIP index has no room");
 	return 0;

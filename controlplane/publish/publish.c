@@ -36,6 +36,9 @@ int publish_new(const struct publish_engine *engine, struct publish **ret_publis
 		goto fail;
 	}
 	node->vip_mask = p->t->dims.vip_entries - 1;
+	node->deny_mask = p->t->dims.deny_entries - 1;
+	node->flow_buckets = p->t->dims.flow_buckets;
+	node->fragment_buckets = p->t->dims.fragment_buckets;
 	node->layout_version = LB_LAYOUT_VERSION;
 	rc = init_spaces(p) ? err_set(err, -ENOMEM, "out of memory") : publish_adopt(p, err);
 	if (rc)
@@ -146,6 +149,7 @@ int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6],
 	};
 	uint32_t place = iface_place(p, ifindex);
 
+	want.common_mtu = want.mtu;
 	memcpy(want.mac, mac, 6);
 	if (!place)
 		place = iface_place(p, 0);
@@ -248,7 +252,8 @@ static uint32_t power_of_two(uint32_t n)
 	return p;
 }
 
-struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size)
+struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size,
+			    uint32_t flows)
 {
 	uint32_t lines = (table_size + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE;
 	struct lb_dims d = {
@@ -258,6 +263,10 @@ struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, u
 		.slot_lines = lines * 2 * (pools > 8 ? pools : 8),
 	};
 
+	d.flow_buckets = (flows + LB_BUCKET_WAYS - 1) / LB_BUCKET_WAYS;
+	d.fragment_buckets = 4096;
+	d.deny_entries = 64;
+	d.limits = 64;
 	if (d.reals > LB_REALS_MAX)
 		d.reals = LB_REALS_MAX;
 	/* Each service and each VIP address is an entry, and a quarter full is full. */

@@ -145,8 +145,11 @@ struct publish_usage {
 void publish_usage(const struct publish *p, struct publish_usage *ret_usage);
 
 /* Dimensions to create tables with, for so many services, reals and pools of this table size:
- * generous, so that most nodes never grow. */
-struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size);
+ * generous, so that most nodes never grow. flows is the size of the flow table, which never grows
+ * by itself. */
+#define PUBLISH_FLOWS_DEFAULT (1U << 20)
+struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, uint32_t table_size,
+			    uint32_t flows);
 
 /* Names and help of reasons (from LB_REASONS) and verdicts. */
 const char *publish_reason_name(enum lb_reason reason);

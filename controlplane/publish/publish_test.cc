@@ -63,7 +63,7 @@ class Publish : public testing::Test
       protected:
 	void SetUp() override
 	{
-		struct lb_dims dims = publish_dims(16, 64, 4, 257);
+		struct lb_dims dims = publish_dims(16, 64, 4, 257, 4096);
 
 		ASSERT_EQ(publish_memory_init(&memory, &dims, 1), 0);
 		engine = publish_memory_engine(&memory);

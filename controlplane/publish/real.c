@@ -115,10 +115,9 @@ int publish_real_get(struct publish *p, const char *pool, enum lb_encap encap,
 	rc = publish_take(p, PUBLISH_REALS, 1, &id, err);
 	if (rc)
 		return rc;
-	want.counter = LB_COUNTER_REAL(&p->t->dims, id);
 	want.nexthop = word;
 	p->t->reals[id] = want;
-	publish_counter_reset(p, want.counter);
+	publish_counter_reset(p, LB_COUNTER_REAL(&p->t->dims, id));
 	*ret_new = true;
 	*ret_id = id;
 	return 0;

@@ -71,7 +71,7 @@ class Engine : public testing::Test
 
 	void open()
 	{
-		struct lb_dims dims = publish_dims(16, 64, 4, 257);
+		struct lb_dims dims = publish_dims(16, 64, 4, 257, 4096);
 
 		ASSERT_EQ(xdp_engine_open(pins.c_str(), &dims, &e, &err), 0) << err.text;
 		backend = publish_xdp_engine(e);
@@ -212,7 +212,7 @@ TEST_F(Engine, GrowingMovesTheAttachedProgramToTheLargerTables)
 TEST_F(Engine, RefusesToPushAnotherProgramAside)
 {
 	std::string other = bpffs + "/other";
-	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct lb_dims dims = publish_dims(16, 64, 4, 257, 4096);
 	struct xdp_engine *first;
 
 	ASSERT_EQ(xdp_engine_open(other.c_str(), &dims, &first, &err), 0) << err.text;
@@ -226,7 +226,7 @@ TEST_F(Engine, RefusesToPushAnotherProgramAside)
 TEST_F(Engine, WhatCannotBeOpenedIsNotReplaced)
 {
 	std::string other = bpffs + "/unreadable", pin = other + "/balancer";
-	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct lb_dims dims = publish_dims(16, 64, 4, 257, 4096);
 	struct xdp_engine *none;
 
 	ASSERT_EQ(mkdir(other.c_str(), 0700), 0);
@@ -240,7 +240,7 @@ TEST_F(Engine, WhatCannotBeOpenedIsNotReplaced)
 
 TEST_F(Engine, SaysWhatIsMissing)
 {
-	struct lb_dims dims = publish_dims(16, 64, 4, 257);
+	struct lb_dims dims = publish_dims(16, 64, 4, 257, 4096);
 	struct xdp_engine *none;
 
 	EXPECT_EQ(xdp_engine_attach(e, "nosuch", XDP_MODE_NATIVE, &err), -ENODEV);

@@ -291,7 +291,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const v
 /* Count a packet that is on its way: its service and its real, bytes of the inner IP packet. */
 LB_ALWAYS_INLINE void lb_count_forwarded(const struct lb_target *t, const struct lb_decision *d)
 {
-	lb_count_both(t, d->service_record->counter, d->real_record->counter, d->ip_length);
+	lb_count_both(t, d->service_record->counter, lb_real_counter(t, d->real), d->ip_length);
 }
 
 /* Decide one frame by every rule; as lb_decide(), which it is but for speed. */

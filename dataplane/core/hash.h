@@ -69,10 +69,10 @@ LB_ALWAYS_INLINE __u32 lb_hash_entropy(__u64 hash)
 	return (__u32)hash;
 }
 
-/* struct lb_vip_entry.word. */
-LB_ALWAYS_INLINE __u32 lb_vip_word(__be16 port, __u8 protocol, __u8 family)
+/* struct lb_vip_entry.word; kind is one of LB_KEY_*, for exact keys the family. */
+LB_ALWAYS_INLINE __u32 lb_vip_word(__be16 port, __u8 protocol, __u8 kind)
 {
-	return (__u32)port | (__u32)protocol << 16 | (__u32)family << 24;
+	return (__u32)port | (__u32)protocol << 16 | (__u32)kind << 24;
 }
 
 /* Where a VIP key's probe sequence starts, before masking. */

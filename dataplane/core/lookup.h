@@ -11,6 +11,7 @@
  *   static inline const struct lb_service *lb_table_service(const struct lb_target *, __u32 index);
  *   static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *, __u32 line);
  *   static inline const struct lb_real *lb_table_real(const struct lb_target *, __u32 index);
+ *   static inline __u32 lb_real_counter(const struct lb_target *, __u32 real);
  *   static inline void lb_count(const struct lb_target *, __u32 counter, __u32 bytes);
  *   static inline void lb_count_both(const struct lb_target *, __u32 a, __u32 b, __u32 bytes);
  */

@@ -15,6 +15,10 @@ struct lb_tables {
 	struct lb_slot_line *slots;
 	struct lb_slot_line *previous;
 	struct lb_real *reals;
+	struct lb_bucket *flows;
+	struct lb_bucket *fragments;
+	struct lb_vip_entry *denied;
+	struct lb_limit *limits;
 	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
 };
 

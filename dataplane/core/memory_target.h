@@ -48,6 +48,11 @@ static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u
 	return LB_MEMORY_ELEMENT(t, reals, index, t->tables->dims.reals);
 }
 
+static inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)
+{
+	return LB_COUNTER_REAL(&t->tables->dims, real);
+}
+
 static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
 {
 	if (counter < t->tables->dims.counter_stride) {

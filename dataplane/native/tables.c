@@ -7,7 +7,7 @@
 
 static void *table_new(size_t entries, size_t bytes)
 {
-	size_t total = (entries * bytes + 4095) / 4096 * 4096;
+	size_t total = (entries * bytes + 4095) / 4096 * 4096 + (entries ? 0 : 4096);
 	void *p = aligned_alloc(4096, total);
 
 	return p ? memset(p, 0, total) : NULL;
@@ -26,10 +26,14 @@ int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
 	t.slots = table_new(dims->slot_lines, sizeof(*t.slots));
 	t.previous = table_new(dims->slot_lines, sizeof(*t.previous));
 	t.reals = table_new(dims->reals, sizeof(*t.reals));
+	t.flows = table_new(dims->flow_buckets, sizeof(*t.flows));
+	t.fragments = table_new(dims->fragment_buckets, sizeof(*t.fragments));
+	t.denied = table_new(dims->deny_entries, sizeof(*t.denied));
+	t.limits = table_new(dims->limits, sizeof(*t.limits));
 	t.counters =
 		table_new((size_t)t.dims.counter_rows * t.dims.counter_stride, sizeof(*t.counters));
 	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals ||
-	    !t.counters) {
+	    !t.flows || !t.fragments || !t.denied || !t.limits || !t.counters) {
 		native_tables_fini(&t);
 		return -ENOMEM;
 	}
@@ -45,6 +49,10 @@ void native_tables_fini(struct lb_tables *tables)
 	free(tables->slots);
 	free(tables->previous);
 	free(tables->reals);
+	free(tables->flows);
+	free(tables->fragments);
+	free(tables->denied);
+	free(tables->limits);
 	free(tables->counters);
 	memset(tables, 0, sizeof(*tables));
 }

@@ -67,12 +67,9 @@ static bool same_program(int a, int b)
  * place everywhere. */
 static int adopt(struct xdp_engine *e, int pinned_fd, struct err *err)
 {
-	char previous[512];
-	int rc = xdp_pin_path(e, xdp_pin_names[XDP_MAP_lb_previous], previous, sizeof(previous));
+	int rc = xdp_set_adopt(&e->set, pinned_fd, err);
 	int old_fd;
 
-	if (!rc)
-		rc = xdp_set_adopt(&e->set, pinned_fd, previous, err);
 	if (rc) {
 		close(pinned_fd);
 		return err_prefix(err, rc, "adopt what is pinned in %s", e->bpffs);
@@ -116,12 +113,13 @@ static bool power_of_two(uint32_t n)
 /* Growing doubles these tables, and the VIP index is masked. */
 static int check_dims(const struct lb_dims *d, struct err *err)
 {
-	if (power_of_two(d->vip_entries) && power_of_two(d->services) && power_of_two(d->reals))
+	if (power_of_two(d->vip_entries) && power_of_two(d->services) && power_of_two(d->reals) &&
+	    power_of_two(d->deny_entries) && power_of_two(d->limits))
 		return 0;
 	return err_set(err, -EINVAL,
-		       "tables of %u VIP entries, %u services, %u reals: each must "
-		       "be a power of two",
-		       d->vip_entries, d->services, d->reals);
+		       "tables of %u VIP entries, %u services, %u reals, %u denied prefixes, %u "
+		       "limits: each must be a power of two",
+		       d->vip_entries, d->services, d->reals, d->deny_entries, d->limits);
 }
 
 static int create(struct xdp_engine *e, const struct lb_dims *dims, struct err *err)
@@ -233,6 +231,31 @@ void xdp_engine_grace(struct xdp_engine *e)
 		sleep(1);
 }
 
+/* Tables that engines write are the same map in the new generation as long as they keep their
+ * size, so that nothing is lost that a packet enters meanwhile. */
+static int share_maps(struct xdp_set *grown, const struct xdp_set *old, struct err *err)
+{
+	const struct lb_dims *to = &grown->tables.dims, *from = &old->tables.dims;
+	const struct {
+		int map;
+		bool same;
+	} shared[] = {
+		{XDP_MAP_lb_flows, to->flow_buckets == from->flow_buckets},
+		{XDP_MAP_lb_fragments, to->fragment_buckets == from->fragment_buckets},
+		{XDP_MAP_lb_limits, to->limits == from->limits},
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		if (!shared[i].same)
+			continue;
+		grown->fd[shared[i].map] = dup(old->fd[shared[i].map]);
+		if (grown->fd[shared[i].map] < 0)
+			return err_set(err, -errno, "share map %s: %s",
+				       xdp_map_names[shared[i].map], strerror(errno));
+	}
+	return 0;
+}
+
 int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 		    const struct xdp_engine_move *move, struct err *err)
 {
@@ -243,7 +266,9 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 		return rc;
 	xdp_set_init(&grown);
 	grown.tables.dims = complete_dims(dims);
-	rc = xdp_set_load(&grown, err);
+	rc = share_maps(&grown, &e->set, err);
+	if (!rc)
+		rc = xdp_set_load(&grown, err);
 	if (!rc)
 		rc = xdp_set_map(&grown, err);
 	if (!rc)

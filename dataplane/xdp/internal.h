@@ -16,6 +16,10 @@
 	X(lb_slots, "lb_slots", slots, sizeof(struct lb_slot_line), d->slot_lines)                 \
 	X(lb_previous, "lb_previous", previous, sizeof(struct lb_slot_line), d->slot_lines)        \
 	X(lb_reals, "lb_reals", reals, d->reals * sizeof(struct lb_real), 1)                       \
+	X(lb_flows, "lb_flows", flows, sizeof(struct lb_bucket), d->flow_buckets)                  \
+	X(lb_fragments, "lb_fragments", fragments, sizeof(struct lb_bucket), d->fragment_buckets)  \
+	X(lb_denied, "lb_denied", denied, d->deny_entries * sizeof(struct lb_vip_entry), 1)        \
+	X(lb_limits, "lb_limits", limits, d->limits * sizeof(struct lb_limit), 1)                  \
 	X(lb_counters, "lb_counters", counters, d->counter_stride * sizeof(struct lb_counter),     \
 	  d->counter_rows)
 
@@ -58,7 +62,7 @@ int xdp_set_map(struct xdp_set *s, struct err *err);
 /* Load the program: with the set's maps where fd >= 0, else with new ones of tables.dims. */
 int xdp_set_load(struct xdp_set *s, struct err *err);
 /* Take maps and program from a pinned program, whose fd the set owns on success. */
-int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, struct err *err);
+int xdp_set_adopt(struct xdp_set *s, int prog_fd, struct err *err);
 
 /* Names of pins, and of maps within the object. */
 extern const char *const xdp_pin_names[XDP_MAPS];

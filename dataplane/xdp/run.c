@@ -150,6 +150,6 @@ int xdp_engine_probe(struct xdp_engine *e, const void *frame, size_t len, struct
 			       "its tables say",
 			       e->set.prog_id);
 	uncount(t, t->services[trace.service].counter, (uint32_t)(len - 14));
-	uncount(t, t->reals[trace.real].counter, (uint32_t)(len - 14));
+	uncount(t, LB_COUNTER_REAL(&t->dims, trace.real), (uint32_t)(len - 14));
 	return 0;
 }

@@ -280,25 +280,13 @@ static struct lb_dims dims_of(const struct xdp_shape shapes[XDP_MAPS])
 		.services = shapes[XDP_MAP_lb_services].bytes / sizeof(struct lb_service),
 		.slot_lines = shapes[XDP_MAP_lb_slots].elements,
 		.reals = shapes[XDP_MAP_lb_reals].bytes / sizeof(struct lb_real),
+		.flow_buckets = shapes[XDP_MAP_lb_flows].elements,
+		.fragment_buckets = shapes[XDP_MAP_lb_fragments].elements,
+		.deny_entries = shapes[XDP_MAP_lb_denied].bytes / sizeof(struct lb_vip_entry),
+		.limits = shapes[XDP_MAP_lb_limits].bytes / sizeof(struct lb_limit),
 		.counter_rows = shapes[XDP_MAP_lb_counters].elements,
 		.counter_stride = shapes[XDP_MAP_lb_counters].bytes / sizeof(struct lb_counter),
 	};
-}
-
-/* The program doesn't read the previous array as long as it tracks nothing, so the kernel doesn't
- * list it among the program's maps: its pin is what there is. Without one a new one is made. */
-static void adopt_previous(struct xdp_set *s, const char *pin)
-{
-	struct bpf_map_info info = {0};
-	__u32 len = sizeof(info);
-	AUTO_CLOSE int fd = bpf_obj_get(pin);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ||
-	    info.max_entries != s->tables.dims.slot_lines ||
-	    info.value_size != sizeof(struct lb_slot_line))
-		return;
-	s->fd[XDP_MAP_lb_previous] = fd;
-	fd = -1;
 }
 
 /* Do the maps have just the shapes that these dimensions give? */
@@ -308,13 +296,12 @@ static bool shapes_fit(const struct lb_dims *dims, const struct xdp_shape shapes
 
 	shapes_of(dims, want);
 	for (int i = 0; i < XDP_MAPS; i++)
-		if (i != XDP_MAP_lb_previous &&
-		    (shapes[i].bytes != want[i].bytes || shapes[i].elements != want[i].elements))
+		if (shapes[i].bytes != want[i].bytes || shapes[i].elements != want[i].elements)
 			return false;
 	return true;
 }
 
-int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, struct err *err)
+int xdp_set_adopt(struct xdp_set *s, int prog_fd, struct err *err)
 {
 	struct xdp_shape shapes[XDP_MAPS] = {0};
 	uint32_t ids[32];
@@ -335,8 +322,6 @@ int xdp_set_adopt(struct xdp_set *s, int prog_fd, const char *previous_pin, stru
 		return err_set(err, -EPROTO,
 			       "the maps of the pinned program are not laid out as this program "
 			       "needs them");
-	if (s->fd[XDP_MAP_lb_previous] < 0)
-		adopt_previous(s, previous_pin);
 	s->prog_fd = prog_fd;
 	s->prog_id = info.id;
 	return 0;

@@ -49,7 +49,7 @@ static struct lb_dims dims_for(const struct config *config)
 		if (config->pools[i].table_size > table_size)
 			table_size = config->pools[i].table_size;
 	}
-	return publish_dims(services, reals, (uint32_t)config->n_pools, table_size);
+	return publish_dims(services, reals, (uint32_t)config->n_pools, table_size, PUBLISH_FLOWS_DEFAULT);
 }
 
 int replay_open(const char *engine, const struct config *config, const struct addr *down,

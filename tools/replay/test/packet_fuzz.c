@@ -31,7 +31,7 @@ static void setup_once(void)
 	struct publish_engine engine;
 	struct publish *publish;
 	struct config *config;
-	struct lb_dims dims = publish_dims(32, 8, 8, 251);
+	struct lb_dims dims = publish_dims(32, 8, 8, 251, 4096);
 	struct err err = {""};
 
 	if (memory.tables.node)
