@@ -14,6 +14,8 @@
 const volatile __u32 lb_vips_n = 1;
 const volatile __u32 lb_services_n = 1;
 const volatile __u32 lb_reals_n = 1;
+const volatile __u32 lb_denied_n = 1;
+const volatile __u32 lb_limits_n = 1;
 const volatile __u32 lb_counter_stride = 1;
 
 /* The one table that needs no lookup: a data section is an array map of one element too. */
@@ -44,15 +46,20 @@ TABLE(lb_limits, sizeof(struct lb_limit));
 /* One element a row. */
 TABLE(lb_counters, sizeof(struct lb_counter));
 TABLE(lb_trace, sizeof(struct lb_trace));
+/* What the traced program is told of the moment. */
+TABLE(lb_moment, sizeof(struct lb_moment));
 
 struct lb_target {
-	struct xdp_md *ctx;
+	__u32 frame_bytes;
+	__u32 traced;
 };
 
 /* Stand for those tables until the program is loaded: dataplane/xdp/direct.c. */
 char lb_vips_here SEC(".data.vips");
 char lb_services_here SEC(".data.services");
 char lb_reals_here SEC(".data.reals");
+char lb_denied_here SEC(".data.denied");
+char lb_limits_here SEC(".data.limits");
 
 /* The barriers hold the index in one register from the comparison to the product: the verifier of
  * Linux 6.1 forgets what a copy was compared to. They also keep the compiler from thinking that it
@@ -92,6 +99,60 @@ static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb
 								 __u32 line)
 {
 	return bpf_map_lookup_elem(&lb_slots, &line);
+}
+
+static __always_inline const struct lb_slot_line *lb_table_previous(const struct lb_target *t,
+								    __u32 line)
+{
+	return bpf_map_lookup_elem(&lb_previous, &line);
+}
+
+static __always_inline struct lb_bucket *lb_table_flow(const struct lb_target *t, __u32 bucket)
+{
+	return bpf_map_lookup_elem(&lb_flows, &bucket);
+}
+
+static __always_inline struct lb_bucket *lb_table_fragment(const struct lb_target *t, __u32 bucket)
+{
+	return bpf_map_lookup_elem(&lb_fragments, &bucket);
+}
+
+static __always_inline const struct lb_vip_entry *lb_table_denied(const struct lb_target *t,
+								  __u32 index)
+{
+	return element(&lb_denied_here, index, lb_denied_n, sizeof(struct lb_vip_entry));
+}
+
+static __always_inline struct lb_limit *lb_table_limit(const struct lb_target *t, __u32 index)
+{
+	return (struct lb_limit *)element(&lb_limits_here, index, lb_limits_n,
+					  sizeof(struct lb_limit));
+}
+
+static __always_inline __u32 lb_frame_bytes(const struct lb_target *t)
+{
+	return t->frame_bytes;
+}
+
+static __always_inline const struct lb_moment *moment(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&lb_moment, &zero);
+}
+
+static __always_inline __u64 lb_now_ns(const struct lb_target *t)
+{
+	const struct lb_moment *m = t->traced ? moment() : (void *)0;
+
+	return m ? m->now_ns : bpf_ktime_get_coarse_ns();
+}
+
+static __always_inline int lb_may_write(const struct lb_target *t)
+{
+	const struct lb_moment *m = t->traced ? moment() : (void *)0;
+
+	return !m || !m->question;
 }
 
 static __always_inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)
@@ -146,41 +207,49 @@ static __always_inline void *frame_end(const struct xdp_md *ctx)
 }
 
 /* Make room and write the headers. grow_bytes is a constant, so that neither the headers nor the
- * helper wait for the real to be read: the processor goes ahead by its prediction. */
-static __always_inline int encapsulate(struct xdp_md *ctx, struct lb_decision *d, __u32 grow_bytes)
+ * helper wait for the real to be read: the processor goes ahead by its prediction. n_tags is how
+ * many the frame leaves with, more how many more than it came with. */
+static __always_inline int encapsulate(struct xdp_md *ctx, struct lb_decision *d, __u32 grow_bytes,
+				       __u32 n_tags, int more)
 {
-	d->grow_bytes = grow_bytes;
-	if (grow_bytes && bpf_xdp_adjust_head(ctx, -(int)grow_bytes))
+	const int grow = (int)grow_bytes + 4 * more;
+
+	if (grow && bpf_xdp_adjust_head(ctx, -grow))
 		return -1;
-	return lb_write_headers(frame_start(ctx), frame_end(ctx), d);
+	return lb_write_headers(frame_start(ctx), frame_end(ctx), d, grow_bytes, n_tags);
 }
 
-static __always_inline int encapsulate_any(struct xdp_md *ctx, struct lb_decision *d)
+static __always_inline int encapsulate_by_kind(struct xdp_md *ctx, struct lb_decision *d,
+					       __u32 n_tags, int more)
 {
-	if (LB_LIKELY(d->grow_bytes == sizeof(struct lb_ip4)))
-		return encapsulate(ctx, d, sizeof(struct lb_ip4));
-	if (d->grow_bytes == sizeof(struct lb_ip6))
-		return encapsulate(ctx, d, sizeof(struct lb_ip6));
-	return encapsulate(ctx, d, 0);
+	if (LB_LIKELY(d->grow_bytes == LB_GROW_IP4))
+		return encapsulate(ctx, d, LB_GROW_IP4, n_tags, more);
+	if (d->grow_bytes == LB_GROW_IP6)
+		return encapsulate(ctx, d, LB_GROW_IP6, n_tags, more);
+	if (d->grow_bytes == LB_GROW_GUE4)
+		return encapsulate(ctx, d, LB_GROW_GUE4, n_tags, more);
+	if (d->grow_bytes == LB_GROW_GUE6)
+		return encapsulate(ctx, d, LB_GROW_GUE6, n_tags, more);
+	return encapsulate(ctx, d, 0, n_tags, more);
 }
 
-/* Write the headers and choose the way out. */
-static __always_inline enum lb_reason forward(const struct lb_target *t, struct lb_decision *d,
-					      int *action)
+/* Cut Ethernet padding off. What data_end shows may be less than all of the frame, which then has
+ * no padding but is asked all the same. */
+static __always_inline int trim(struct xdp_md *ctx, const struct lb_decision *d, __u32 n_tags)
 {
-	struct xdp_md *ctx = t->ctx;
-	__u32 padding = lb_padding_bytes(frame_start(ctx), frame_end(ctx), d);
+	__u32 seen = (__u32)(frame_end(ctx) - frame_start(ctx));
 
-	if (LB_UNLIKELY(padding) && bpf_xdp_adjust_tail(ctx, -(int)padding))
-		return LB_REASON_no_headroom;
-	if (encapsulate_any(ctx, d))
-		return LB_REASON_no_headroom;
-	lb_count_forwarded(t, d);
+	if (LB_LIKELY(!lb_padding_bytes(seen, d, n_tags)))
+		return 0;
+	return (int)bpf_xdp_adjust_tail(
+		ctx, -(int)lb_padding_bytes((__u32)bpf_xdp_get_buff_len(ctx), d, n_tags));
+}
+
+static __always_inline int leave(const struct xdp_md *ctx, const struct lb_decision *d)
+{
 	if (d->iface->flags & LB_IFACE_SOLE || d->iface->ifindex == ctx->ingress_ifindex)
-		*action = XDP_TX;
-	else
-		*action = bpf_redirect(d->iface->ifindex, 0);
-	return LB_REASON_forwarded;
+		return XDP_TX;
+	return (int)bpf_redirect(d->iface->ifindex, 0);
 }
 
 static __always_inline void trace(enum lb_reason reason, const struct lb_decision *d)
@@ -192,47 +261,103 @@ static __always_inline void trace(enum lb_reason reason, const struct lb_decisio
 		*out = lb_trace_of(reason, d);
 }
 
-/* Count why a frame that was to be forwarded couldn't be. */
-static __always_inline int finish(const struct lb_target *t, enum lb_reason reason, int action,
-				  const struct lb_decision *d, int traced)
+static __always_inline int write_too_big(struct xdp_md *ctx, const struct lb_target *t,
+					 const struct lb_decision *d)
 {
-	if (LB_UNLIKELY(reason != LB_REASON_forwarded)) {
-		lb_count(t, reason, d->ip_length);
-		action = XDP_DROP;
+	const __u32 cut = lb_frame_bytes(t) - lb_quoted_frame_bytes(d);
+
+	if (bpf_xdp_adjust_tail(ctx, -(int)cut) ||
+	    bpf_xdp_adjust_head(ctx, -(int)lb_too_big_grow(d)))
+		return -1;
+	return lb_write_too_big(frame_start(ctx), frame_end(ctx), d);
+}
+
+/* A frame that is not of the common kind, decided. The parts are subprograms of their own, so that
+ * each has the whole stack of its caller and the verifier meets each once. */
+static __noinline int reply(struct xdp_md *ctx, const struct lb_target *t,
+			    const struct lb_decision *d)
+{
+	if (d->reply == LB_REPLY_ECHO)
+		return lb_write_echo(frame_start(ctx), frame_end(ctx), d);
+	return write_too_big(ctx, t, d);
+}
+
+static __noinline int encapsulate_any(struct xdp_md *ctx, struct lb_decision *d)
+{
+	__u32 in = d->n_tags, out = d->n_tags_out;
+
+	if (in > LB_TAGS_MAX || out > LB_TAGS_MAX || trim(ctx, d, in))
+		return -1;
+	return encapsulate_by_kind(ctx, d, out, (int)out - (int)in);
+}
+
+static __always_inline int act(struct xdp_md *ctx, const struct lb_target *t,
+			       enum lb_reason *reason, struct lb_decision *d)
+{
+	const __u32 bytes = lb_frame_bytes(t);
+
+	switch (lb_reason_verdict(*reason)) {
+	case LB_FORWARD:
+		if (encapsulate_any(ctx, d))
+			break;
+		lb_count_forwarded(t, *reason, d);
+		return leave(ctx, d);
+	case LB_REPLY:
+		if (reply(ctx, t, d))
+			break;
+		lb_count(t, *reason, bytes);
+		return XDP_TX;
+	case LB_PASS:
+		return XDP_PASS;
+	case LB_DROP:
+		return XDP_DROP;
 	}
-	if (traced)
-		trace(reason, d);
-	return action;
+	*reason = LB_REASON_no_headroom;
+	lb_count(t, *reason, bytes);
+	return XDP_DROP;
 }
 
 /* Any frame: a subprogram of its own, so that the common case keeps its registers. */
-static __noinline int balance_any(struct xdp_md *ctx, int traced)
+static __noinline int balance_any(struct xdp_md *ctx, __u32 traced)
 {
-	const struct lb_target t = {.ctx = ctx};
+	const struct lb_target t = {
+		.frame_bytes = (__u32)bpf_xdp_get_buff_len(ctx),
+		.traced = traced,
+	};
 	struct lb_decision d = {};
 	enum lb_reason reason = lb_decide_any(&t, frame_start(ctx), frame_end(ctx), &d);
-	int action = XDP_DROP;
+	int action = act(ctx, &t, &reason, &d);
 
-	if (reason == LB_REASON_forwarded) {
-		reason = forward(&t, &d, &action);
-		return finish(&t, reason, action, &d, traced);
-	}
 	if (traced)
 		trace(reason, &d);
-	return lb_reason_verdict(reason) == LB_PASS ? XDP_PASS : XDP_DROP;
+	return action;
 }
 
-static __always_inline int balance(struct xdp_md *ctx, int traced)
+/* The common kind of frame couldn't be written. */
+static __noinline int no_headroom(struct xdp_md *ctx)
 {
-	const struct lb_target t = {.ctx = ctx};
+	const struct lb_target t = {.frame_bytes = (__u32)bpf_xdp_get_buff_len(ctx)};
+
+	lb_count(&t, LB_REASON_no_headroom, lb_frame_bytes(&t));
+	return XDP_DROP;
+}
+
+static __always_inline int balance(struct xdp_md *ctx, __u32 traced)
+{
+	const struct lb_target t = {.traced = traced};
 	struct lb_decision d = {};
-	enum lb_reason reason;
-	int action = XDP_DROP;
 
 	if (LB_UNLIKELY(!lb_decide_common(&t, frame_start(ctx), frame_end(ctx), &d)))
 		return balance_any(ctx, traced);
-	reason = forward(&t, &d, &action);
-	return finish(&t, reason, action, &d, traced);
+	if (LB_UNLIKELY(trim(ctx, &d, 0) || encapsulate_by_kind(ctx, &d, 0, 0))) {
+		if (traced)
+			trace(LB_REASON_no_headroom, &d);
+		return no_headroom(ctx);
+	}
+	lb_count_forwarded(&t, LB_REASON_forwarded, &d);
+	if (traced)
+		trace(LB_REASON_forwarded, &d);
+	return leave(ctx, &d);
 }
 
 SEC("xdp.tables")

@@ -28,7 +28,8 @@ static struct lb_dims first_dims(const struct config *cfg)
 		if (cfg->pools[i].table_size > table_size)
 			table_size = cfg->pools[i].table_size;
 	}
-	return publish_dims(services, reals, SPARE_POOLS + (uint32_t)cfg->n_pools, table_size, PUBLISH_FLOWS_DEFAULT);
+	return publish_dims(services, reals, SPARE_POOLS + (uint32_t)cfg->n_pools, table_size,
+			    PUBLISH_FLOWS_DEFAULT);
 }
 
 int forwarder_open(const struct config *cfg, const char *bpffs, struct forwarder **ret_forwarder,
@@ -118,7 +119,8 @@ int forwarder_ask(struct forwarder *f, const struct probe_flow *flow,
 	size_t len = probe_frame_build(flow, frame), out_len;
 	struct forwarder_answer a = {0};
 	struct lb_trace trace;
-	int rc = xdp_engine_run(f->xdp, frame, len, out, &out_len, &trace, err);
+	int rc = xdp_engine_run(f->xdp, &(struct lb_moment){.question = 1}, frame, len, out,
+				&out_len, &trace, err);
 
 	if (rc < 0)
 		return rc;

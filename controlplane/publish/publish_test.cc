@@ -133,7 +133,8 @@ class Publish : public testing::Test
 		struct lb_trace trace;
 
 		memcpy(f.data, frame.data(), frame.size());
-		native_process(&memory.tables, 0, &f, &trace);
+		const struct lb_moment moment = {};
+		native_process(&memory.tables, 0, &moment, &f, &trace);
 		out.assign(f.data, f.data + f.len);
 		return trace;
 	}

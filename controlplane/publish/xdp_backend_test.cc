@@ -145,7 +145,8 @@ TEST_F(Engine, ForwardsAFrameAsTheTablesSay)
 	size_t len;
 
 	configure();
-	ASSERT_EQ(xdp_engine_run(e, in.data(), in.size(), out, &len, &trace, &err), 0) << err.text;
+	const struct lb_moment moment = {};
+	ASSERT_EQ(xdp_engine_run(e, &moment, in.data(), in.size(), out, &len, &trace, &err), 0) << err.text;
 	EXPECT_EQ(trace.verdict, (uint32_t)LB_FORWARD);
 	ASSERT_EQ(len, in.size() + 20);
 	EXPECT_EQ(memcmp(out + 34, &in[14], 40), 0) << "the inner packet is another";

@@ -5,37 +5,62 @@
 /*
  * The forwarding decision, from a frame to one verdict with one named reason:
  *
- *   Ethernet --> IPv4 or IPv6 --> TCP or UDP --> service --> slot --> real --> next hop
+ *   frame --> packet --> service --> slot --> real --> next hop
+ *     |          |          |          |
+ *     |          |          |          +-- flow table, where the slot changed (track.h)
+ *     |          |          +-- deny list, SYN limit (guard.h), connection id (quic.h)
+ *     |          +-- fragments (fragment.h), ICMP (icmp.h)
+ *     +-- VLAN tags, IPv4, IPv6 (packet.h)
  *
- * Pure: it reads the frame and the tables, counts, and fills a struct lb_decision. The target makes
- * room (lb_decision.grow_bytes), has lb_write_headers() write, and sends.
+ * It reads the frame and the tables, counts, and fills a struct lb_decision. The target makes room,
+ * has lb_write_headers() (encap.h) or a reply (reply.h) written, and sends.
  *
  * What is not for a VIP is left to the kernel, be it well formed or not; what is malformed and for
  * a VIP is dropped.
  */
 
+#include "dataplane/core/decision.h"
 #include "dataplane/core/encap.h"
+#include "dataplane/core/fragment.h"
+#include "dataplane/core/guard.h"
+#include "dataplane/core/icmp.h"
 #include "dataplane/core/lookup.h"
 #include "dataplane/core/memory.h"
+#include "dataplane/core/packet.h"
+#include "dataplane/core/quic.h"
 #include "dataplane/core/reasons.h"
+#include "dataplane/core/reply.h"
+#include "dataplane/core/service.h"
 #include "dataplane/core/tables.h"
+#include "dataplane/core/track.h"
 #include "dataplane/core/wire.h"
 
+#define LB_REASON_FORWARD_BIT(verdict, name, help)                                                 \
+	| ((__u64)(LB_##verdict == LB_FORWARD) << LB_REASON_##name)
+#define LB_REASON_REPLY_BIT(verdict, name, help)                                                   \
+	| ((__u64)(LB_##verdict == LB_REPLY) << LB_REASON_##name)
 #define LB_REASON_PASS_BIT(verdict, name, help)                                                    \
 	| ((__u64)(LB_##verdict == LB_PASS) << LB_REASON_##name)
-#define LB_REASON_PASS_MASK (0ULL LB_REASONS(LB_REASON_PASS_BIT))
+#define LB_REASON_FORWARD_MASK (0ULL LB_REASONS(LB_REASON_FORWARD_BIT))
+#define LB_REASON_REPLY_MASK   (0ULL LB_REASONS(LB_REASON_REPLY_BIT))
+#define LB_REASON_PASS_MASK    (0ULL LB_REASONS(LB_REASON_PASS_BIT))
 
 LB_ALWAYS_INLINE enum lb_verdict lb_reason_verdict(enum lb_reason reason)
 {
-	if (reason == LB_REASON_forwarded)
+	const __u64 bit = 1ULL << reason;
+
+	if (LB_REASON_FORWARD_MASK & bit)
 		return LB_FORWARD;
-	return (LB_REASON_PASS_MASK >> reason) & 1 ? LB_PASS : LB_DROP;
+	if (LB_REASON_REPLY_MASK & bit)
+		return LB_REPLY;
+	return LB_REASON_PASS_MASK & bit ? LB_PASS : LB_DROP;
 }
 
 /* The TCP or UDP header of a packet for a VIP: whole, and true to itself. length is what the IP
- * header leaves for it; whole says that the frame is known to hold 20 bytes of it. */
+ * header leaves for it; whole says that the frame is known to hold 20 bytes of it, first that it is
+ * a first fragment, which holds less than a UDP header says. */
 LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u32 length,
-					    __u8 protocol, int whole)
+					    __u8 protocol, int whole, int first)
 {
 	if (LB_LIKELY(protocol == LB_IPPROTO_TCP)) {
 		const struct lb_tcp *tcp = l4;
@@ -53,79 +78,52 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 		if (length < sizeof(*udp) || (!whole && (const void *)(udp + 1) > end))
 			return LB_REASON_l4_truncated;
 		udp_length = LB_HOST16(udp->length);
-		if (udp_length < sizeof(*udp) || udp_length > length)
+		if (udp_length < sizeof(*udp) || (!first && udp_length > length))
 			return LB_REASON_udp_length;
 	}
 	return LB_REASON_forwarded;
 }
 
-/* From a service and a flow hash to a real and its next hop. d->ip_length is set. */
-LB_ALWAYS_INLINE enum lb_reason lb_pick_real(const struct lb_target *t, const struct lb_node *node,
-					     const struct lb_service *service, __u64 hash,
-					     struct lb_decision *d)
+/* ---- the common case: a whole, untagged TCP or UDP packet for the very port of a service that
+ * asks for nothing special, in a slot that never changed ---- */
+
+/* d->ip_length is set. */
+LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_node *node,
+				    const struct lb_service *service, const struct lb_eth *eth,
+				    __u64 hash, struct lb_decision *d)
 {
 	const struct lb_real *real;
-	__u32 id;
+	__u32 word;
 
-	if (!service->ring_slots)
-		return LB_REASON_no_real;
+	if (service->flags || !service->ring_slots)
+		return 0;
 	d->slot = lb_hash_slot(hash, service->ring_slots);
-	id = lb_slot_real(t, service->ring_start + d->slot);
-	real = lb_table_real(t, id);
+	word = lb_slot_word(t, service->ring_start + d->slot);
+	if (LB_UNLIKELY(word & LB_SLOT_TRACKED))
+		return 0;
+	real = lb_table_real(t, word);
 	if (LB_UNLIKELY(!real))
-		return LB_REASON_table_error;
-	d->real = id;
+		return 0;
+	d->real = word;
 	d->nexthop = LB_READ_ONCE(real->nexthop);
-	if (LB_UNLIKELY(!d->nexthop))
-		return id ? LB_REASON_real_unresolved : LB_REASON_no_real;
 	d->iface = &node->ifaces[lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX];
 	d->service_record = service;
 	d->real_record = real;
 	d->entropy = lb_hash_entropy(hash);
 	d->grow_bytes = real->grow_bytes;
-	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->mtu))
-		return LB_REASON_too_big;
-	return LB_REASON_forwarded;
+	/* No interface, real 0 among them, has no MTU. */
+	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->common_mtu))
+		return 0;
+	return d->grow_bytes || lb_nexthop_mac(eth->src) != (d->nexthop & LB_NEXTHOP_MAC);
 }
 
-LB_ALWAYS_INLINE __u32 lb_ports(const struct lb_udp *l4)
-{
-	return (__u32)l4->src << 16 | l4->dst;
-}
-
-LB_ALWAYS_INLINE enum lb_reason lb_pick_real4(const struct lb_target *t, const struct lb_node *node,
-					      const struct lb_service *service,
-					      const struct lb_ip4 *ip, const struct lb_udp *l4,
-					      struct lb_decision *d)
-{
-	__u64 hash = lb_hash_flow4(node, lb_get32(ip->src), lb_get32(ip->dst), lb_ports(l4),
-				   ip->protocol);
-
-	d->ip_length = LB_HOST16(ip->total_length);
-	d->inner_family = 4;
-	return lb_pick_real(t, node, service, hash, d);
-}
-
-LB_ALWAYS_INLINE enum lb_reason lb_pick_real6(const struct lb_target *t, const struct lb_node *node,
-					      const struct lb_service *service,
-					      const struct lb_ip6 *ip, const struct lb_udp *l4,
-					      struct lb_decision *d)
-{
-	__u64 hash = lb_hash_flow6(node, ip->src, ip->dst, lb_ports(l4), ip->next_header);
-
-	d->ip_length = LB_HOST16(ip->payload_length) + sizeof(*ip);
-	d->inner_family = 6;
-	return lb_pick_real(t, node, service, hash, d);
-}
-
-/* ---- the common case: a whole TCP or UDP packet for the very port of a service ---- */
-
-LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_ip4 *ip,
-				   const void *end, struct lb_decision *d)
+LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_eth *eth,
+				   const struct lb_ip4 *ip, const void *end, struct lb_decision *d)
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
 	__u32 length = LB_HOST16(ip->total_length) - (__u32)sizeof(*ip);
+	const __u32 src = lb_get32(ip->src), dst = lb_get32(ip->dst);
 	const struct lb_service *service;
 
 	if (ip->version_ihl != 0x45 || length > (__u64)(end - (const void *)l4) ||
@@ -133,20 +131,24 @@ LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_ip
 		return 0;
 	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
 		return 0;
-	d->service =
-		lb_vip_find4(t, node, lb_get32(ip->dst), lb_vip_word(l4->dst, ip->protocol, 4));
+	if (src == dst || lb_martian4(src))
+		return 0;
+	d->service = lb_vip_find4(t, node, dst, lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4));
 	if (d->service == LB_SERVICE_NONE)
 		return 0;
 	service = lb_table_service(t, d->service);
 	if (!service)
 		return 0;
-	if (lb_check_l4(l4, end, length, ip->protocol, 1) != LB_REASON_forwarded)
+	if (lb_check_l4(l4, end, length, ip->protocol, 1, 0) != LB_REASON_forwarded)
 		return 0;
-	return lb_pick_real4(t, node, service, ip, l4, d) == LB_REASON_forwarded;
+	d->ip_length = length + (__u32)sizeof(*ip);
+	d->inner_family = 4;
+	return lb_common_pick(t, node, service, eth,
+			      lb_hash_flow4(node, src, dst, lb_ports(l4), ip->protocol), d);
 }
 
-LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_ip6 *ip,
-				   const void *end, struct lb_decision *d)
+LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_eth *eth,
+				   const struct lb_ip6 *ip, const void *end, struct lb_decision *d)
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
@@ -157,15 +159,26 @@ LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_ip
 		return 0;
 	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP)
 		return 0;
-	d->service = lb_vip_find6(t, node, ip->dst, lb_vip_word(l4->dst, ip->next_header, 6));
+	/* Those and more that lb_check_source() knows: ::/64 and ff00::/8, and the VIP's interface
+	 * identifier. */
+	if (*(const __u8 *)ip->src == 0xff || !(lb_get32(ip->src) | lb_get32(&ip->src[2])) ||
+	    (lb_get32(&ip->src[6]) == lb_get32(&ip->dst[6]) &&
+	     lb_get32(&ip->src[4]) == lb_get32(&ip->dst[4])))
+		return 0;
+	d->service = lb_vip_find6(t, node, ip->dst,
+				  lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6));
 	if (d->service == LB_SERVICE_NONE)
 		return 0;
 	service = lb_table_service(t, d->service);
 	if (!service)
 		return 0;
-	if (lb_check_l4(l4, end, length, ip->next_header, 1) != LB_REASON_forwarded)
+	if (lb_check_l4(l4, end, length, ip->next_header, 1, 0) != LB_REASON_forwarded)
 		return 0;
-	return lb_pick_real6(t, node, service, ip, l4, d) == LB_REASON_forwarded;
+	d->ip_length = length + (__u32)sizeof(*ip);
+	d->inner_family = 6;
+	return lb_common_pick(t, node, service, eth,
+			      lb_hash_flow6(node, ip->src, ip->dst, lb_ports(l4), ip->next_header),
+			      d);
 }
 
 /* What nearly every packet is, in few instructions: 1 says it is forwarded as *d says, exactly as
@@ -181,161 +194,333 @@ LB_ALWAYS_INLINE int lb_decide_common(const struct lb_target *t, const void *dat
 	if ((const void *)(ip4 + 1) + sizeof(struct lb_tcp) > end || (eth->dst[0] & 1))
 		return 0;
 	if (eth->proto == LB_BE16(LB_ETH_P_IP4))
-		return lb_common_ip4(t, ip4, end, d);
+		return lb_common_ip4(t, eth, ip4, end, d);
 	if (eth->proto == LB_BE16(LB_ETH_P_IP6) &&
 	    (const void *)(ip6 + 1) + sizeof(struct lb_tcp) <= end)
-		return lb_common_ip6(t, ip6, end, d);
+		return lb_common_ip6(t, eth, ip6, end, d);
 	return 0;
 }
 
 /* ---- every case ---- */
 
-/* Well formed or not, a packet for no VIP is the kernel's. */
-LB_ALWAYS_INLINE enum lb_reason lb_malformed_ip4(const struct lb_target *t,
-						 const struct lb_node *node,
-						 const struct lb_ip4 *ip, enum lb_reason reason,
-						 struct lb_decision *d)
+/* The tags that a packet leaves with: the interface's, or those it came with. */
+LB_ALWAYS_INLINE void lb_set_tags(struct lb_decision *d)
 {
-	d->service = lb_vip_find4(t, node, lb_get32(ip->dst), lb_vip_word(0, 0, 4));
-	return d->service ? reason : LB_REASON_not_vip;
+	d->n_tags_out = d->n_tags;
+	if (!(d->iface->flags & LB_IFACE_TAGS))
+		return;
+	d->n_tags_out = d->iface->n_tags < LB_TAGS_MAX ? (__u8)d->iface->n_tags : LB_TAGS_MAX;
+	d->tags[0] = d->iface->tags[0];
+	d->tags[1] = d->iface->tags[1];
 }
 
-LB_ALWAYS_INLINE enum lb_reason lb_malformed_ip6(const struct lb_target *t,
-						 const struct lb_node *node,
-						 const struct lb_ip6 *ip, enum lb_reason reason,
-						 struct lb_decision *d)
+/* The way to a real. d->ip_length is set. */
+LB_ALWAYS_INLINE enum lb_reason lb_take_real(const struct lb_target *t, __u32 id,
+					     const struct lb_eth *eth, struct lb_decision *d)
 {
-	d->service = lb_vip_find6(t, node, ip->dst, lb_vip_word(0, 0, 6));
-	return d->service ? reason : LB_REASON_not_vip;
-}
-
-LB_ALWAYS_INLINE enum lb_reason lb_decide_ip4(const struct lb_target *t, const void *data,
-					      const void *end, struct lb_decision *d)
-{
-	const struct lb_ip4 *ip = data + sizeof(struct lb_eth);
 	const struct lb_node *node = lb_table_node(t);
-	const struct lb_service *service;
-	const struct lb_udp *l4;
-	enum lb_reason reason;
-	__u32 header, total;
+	const struct lb_real *real = lb_table_real(t, id);
+	__u32 iface;
 
-	if ((const void *)(ip + 1) > end)
-		return LB_REASON_ip4_truncated;
-	if ((ip->version_ihl >> 4) != 4)
-		return LB_REASON_ip4_version;
-	header = (ip->version_ihl & 0xf) * 4;
-	total = LB_HOST16(ip->total_length);
-	if (header < sizeof(*ip) || header > total)
-		return lb_malformed_ip4(t, node, ip, LB_REASON_ip4_header_length, d);
-	if (total > (__u64)(end - (const void *)ip))
-		return lb_malformed_ip4(t, node, ip, LB_REASON_ip4_total_length, d);
-	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
-		return LB_REASON_not_tcp_udp;
-	if (ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT))
-		return lb_malformed_ip4(t, node, ip, LB_REASON_fragment, d);
-	l4 = (const void *)ip + header;
-	if ((const void *)(l4 + 1) > end)
-		return lb_malformed_ip4(t, node, ip, LB_REASON_l4_truncated, d);
-	d->service = lb_service_find4(t, node, lb_get32(ip->dst), l4->dst, ip->protocol);
-	if (d->service == LB_SERVICE_NONE)
-		return total - header < sizeof(*l4)
-			       ? lb_malformed_ip4(t, node, ip, LB_REASON_l4_truncated, d)
-			       : LB_REASON_not_vip;
-	service = lb_table_service(t, d->service);
-	if (!service)
+	if (!id)
+		return LB_REASON_no_real;
+	if (!real)
 		return LB_REASON_table_error;
-	reason = lb_check_l4(l4, end, total - header, ip->protocol, 0);
-	if (reason != LB_REASON_forwarded)
-		return reason;
-	return lb_pick_real4(t, node, service, ip, l4, d);
+	d->real = id;
+	d->real_record = real;
+	d->nexthop = LB_READ_ONCE(real->nexthop);
+	iface = lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX;
+	if (!iface)
+		return LB_REASON_real_unresolved;
+	d->iface = &node->ifaces[iface];
+	d->grow_bytes = real->grow_bytes;
+	if (real->encap == LB_ENCAP_L2DSR &&
+	    lb_nexthop_mac(eth->src) == (d->nexthop & LB_NEXTHOP_MAC))
+		return LB_REASON_looped;
+	if (d->ip_length + d->grow_bytes > d->iface->mtu)
+		return LB_REASON_too_big;
+	lb_set_tags(d);
+	return LB_REASON_forwarded;
 }
 
-LB_ALWAYS_INLINE enum lb_reason lb_decide_ip6(const struct lb_target *t, const void *data,
-					      const void *end, struct lb_decision *d)
+LB_ALWAYS_INLINE __u64 lb_hash_flow(const struct lb_node *node, const struct lb_flow *f)
 {
-	const struct lb_ip6 *ip = data + sizeof(struct lb_eth);
-	const struct lb_udp *l4 = (const void *)(ip + 1);
-	const struct lb_node *node = lb_table_node(t);
-	const struct lb_service *service;
-	enum lb_reason reason;
-	__u32 length;
+	if (f->family == 4)
+		return lb_hash_flow4(node, f->src[0], f->dst[0], f->ports, f->protocol);
+	return lb_hash_flow6(node, (const __be16 *)f->src, (const __be16 *)f->dst, f->ports,
+			     f->protocol);
+}
 
-	if ((const void *)(ip + 1) > end)
-		return LB_REASON_ip6_truncated;
-	if ((*(const __u8 *)ip >> 4) != 6)
-		return LB_REASON_ip6_version;
-	length = LB_HOST16(ip->payload_length);
-	if (length > (__u64)(end - (const void *)l4))
-		return lb_malformed_ip6(t, node, ip, LB_REASON_ip6_payload_length, d);
-	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP) {
-		if (ip->next_header != LB_IPPROTO_FRAGMENT)
-			return LB_REASON_not_tcp_udp;
-		return lb_malformed_ip6(t, node, ip, LB_REASON_fragment, d);
+/* What the slot is chosen by, where that isn't the whole 5-tuple. */
+LB_GLOBAL_SUBPROGRAM __u64 lb_hash_masked(const struct lb_target *t, const struct lb_flow *f,
+					  __u32 mode)
+{
+	LB_GIVEN(t && f);
+	struct lb_flow masked = {.family = f->family};
+
+	for (int i = 0; i < 4; i++) {
+		masked.src[i] = mode == LB_HASH_DESTINATION_PORT ? 0 : f->src[i];
+		masked.dst[i] = mode == LB_HASH_SOURCE_DESTINATION ? f->dst[i] : 0;
 	}
-	if ((const void *)(l4 + 1) > end)
-		return lb_malformed_ip6(t, node, ip, LB_REASON_l4_truncated, d);
-	d->service = lb_service_find6(t, node, ip->dst, l4->dst, ip->next_header);
-	if (d->service == LB_SERVICE_NONE)
-		return length < sizeof(*l4)
-			       ? lb_malformed_ip6(t, node, ip, LB_REASON_l4_truncated, d)
-			       : LB_REASON_not_vip;
-	service = lb_table_service(t, d->service);
-	if (!service)
-		return LB_REASON_table_error;
-	reason = lb_check_l4(l4, end, length, ip->next_header, 0);
-	if (reason != LB_REASON_forwarded)
-		return reason;
-	return lb_pick_real6(t, node, service, ip, l4, d);
+	masked.ports = mode == LB_HASH_DESTINATION_PORT ? f->ports & 0xffff : 0;
+	return lb_hash_flow(lb_table_node(t), &masked);
 }
 
-/* Count a packet that is on its way: its service and its real, bytes of the inner IP packet. */
-LB_ALWAYS_INLINE void lb_count_forwarded(const struct lb_target *t, const struct lb_decision *d)
+/* From a service and a flow to a real, 0: none. how: LB_TRACK_*. */
+LB_ALWAYS_INLINE __u32 lb_pick_slot(const struct lb_target *t, const struct lb_service *service,
+				    const struct lb_flow *f, __u32 how, struct lb_decision *d)
 {
-	lb_count_both(t, d->service_record->counter, lb_real_counter(t, d->real), d->ip_length);
+	const __u64 hash = lb_hash_flow(lb_table_node(t), f);
+	__u64 by = hash;
+	__u32 word;
+
+	d->entropy = lb_hash_entropy(hash);
+	if (!service->ring_slots)
+		return 0;
+	if (service->flags & LB_SERVICE_HASH)
+		by = lb_hash_masked(t, f, service->hash);
+	d->slot = lb_hash_slot(by, service->ring_slots);
+	word = lb_slot_word(t, service->ring_start + d->slot);
+	if (word & LB_SLOT_TRACKED)
+		return lb_track_real(t, service->ring_start + d->slot, word & LB_SLOT_REAL_MASK,
+				     hash, how);
+	return word;
+}
+
+/* Well formed or not, a packet for no VIP is the kernel's. */
+LB_ALWAYS_INLINE enum lb_reason lb_if_vip(const struct lb_target *t, const struct lb_flow *f,
+					  enum lb_reason reason, struct lb_decision *d)
+{
+	d->service = lb_vip_find(t, f);
+	return d->service != LB_SERVICE_NONE ? reason : LB_REASON_not_vip;
+}
+
+/* A packet that doesn't fit: its sender is told where it listens. IPv6 has no less than 1280 (RFC
+ * 8200 section 5), and a packet without DF asks for fragments that are not made here. */
+LB_ALWAYS_INLINE enum lb_reason lb_too_big(const struct lb_target *t, const struct lb_packet *p,
+					   struct lb_decision *d)
+{
+	if (!p->dont_fragment || d->iface->mtu <= d->grow_bytes)
+		return LB_REASON_too_big;
+	d->mtu = d->iface->mtu - d->grow_bytes;
+	if (p->flow.family == 6 && d->mtu < LB_IP6_MTU_MIN)
+		d->mtu = LB_IP6_MTU_MIN;
+	if (d->ip_length <= d->mtu)
+		return LB_REASON_too_big;
+	if (!lb_limit_take(t, LB_LIMIT_TOO_BIG))
+		return LB_REASON_too_big_limited;
+	d->reply = LB_REPLY_TOO_BIG;
+	return LB_REASON_too_big_answered;
+}
+
+/* What a service asks for beyond a slot. */
+LB_ALWAYS_INLINE enum lb_reason lb_check_service(const struct lb_target *t,
+						 const struct lb_service *service,
+						 const struct lb_flow *f, __u32 how)
+{
+	if (service->flags & LB_SERVICE_DENY && lb_is_denied(t, f, service->deny_list))
+		return LB_REASON_denied;
+	if (service->flags & LB_SERVICE_LIMIT_SYN && how & LB_TRACK_NEW &&
+	    !lb_limit_take(t, service->limit))
+		return LB_REASON_syn_limited;
+	return LB_REASON_forwarded;
+}
+
+/* A TCP or UDP packet, whole or a first fragment. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_l4(const struct lb_target *t, const void *data,
+					     const void *end, struct lb_packet *p,
+					     struct lb_decision *d)
+{
+	const struct lb_udp *l4 = lb_at(data, end, p->l4, sizeof(*l4));
+	const struct lb_service *service;
+	enum lb_reason reason;
+	__u32 how = 0, real = 0;
+
+	if (!l4)
+		return lb_if_vip(t, &p->flow, LB_REASON_l4_truncated, d);
+	p->flow.ports = lb_ports(l4);
+	d->service = lb_service_find(t, &p->flow);
+	service = lb_table_service(t, d->service);
+	if (d->service == LB_SERVICE_NONE || !service || service->flags & LB_SERVICE_ADDRESS) {
+		if (d->service != LB_SERVICE_NONE && !service)
+			return LB_REASON_table_error;
+		d->service = LB_SERVICE_NONE;
+		return p->l4_length < sizeof(*l4)
+			       ? lb_if_vip(t, &p->flow, LB_REASON_l4_truncated, d)
+			       : LB_REASON_not_vip;
+	}
+	reason = lb_check_l4(l4, end, p->l4_length, p->flow.protocol, 0,
+			     p->fragment == LB_FRAGMENT_FIRST);
+	if (reason == LB_REASON_forwarded)
+		reason = lb_check_source(&p->flow);
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	if (p->flow.protocol == LB_IPPROTO_TCP) {
+		const struct lb_tcp *tcp = (const void *)l4;
+
+		if ((const void *)(tcp + 1) <= end &&
+		    (tcp->flags & (LB_TCP_SYN | LB_TCP_ACK)) == LB_TCP_SYN)
+			how = LB_TRACK_NEW;
+	}
+	reason = lb_check_service(t, service, &p->flow, how);
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	d->service_record = service;
+	if (service->flags & LB_SERVICE_QUIC)
+		real = lb_quic_real(t, data, end, p, service);
+	if (real)
+		d->entropy = lb_hash_entropy(lb_hash_flow(lb_table_node(t), &p->flow));
+	else
+		real = lb_pick_slot(t, service, &p->flow, how, d);
+	reason = lb_take_real(t, real, data, d);
+	if (reason == LB_REASON_too_big)
+		return lb_too_big(t, p, d);
+	if (reason == LB_REASON_forwarded && p->fragment == LB_FRAGMENT_FIRST)
+		lb_fragment_remember(t, p, real);
+	return reason;
+}
+
+/* A later fragment goes where its first went. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_fragment(const struct lb_target *t, const void *data,
+						   struct lb_packet *p, struct lb_decision *d)
+{
+	enum lb_reason reason = lb_if_vip(t, &p->flow, LB_REASON_forwarded, d);
+	__u32 real;
+
+	if (reason == LB_REASON_forwarded)
+		reason = lb_check_source(&p->flow);
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	/* RFC 1858 section 4.2, RFC 3128: what overlaps the TCP header is an attack. */
+	if (p->flow.protocol == LB_IPPROTO_TCP && p->fragment_offset < sizeof(struct lb_tcp))
+		return LB_REASON_fragment_overlap;
+	real = lb_fragment_real(t, p);
+	if (!real)
+		return LB_REASON_fragment_early;
+	d->entropy = lb_hash_entropy(lb_fragment_hash(lb_table_node(t), p));
+	reason = lb_take_real(t, real, data, d);
+	return reason == LB_REASON_forwarded ? LB_REASON_fragment_followed : reason;
+}
+
+/* An ICMP error, to the real that has the flow it quotes. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_error(const struct lb_target *t, const void *data,
+						const void *end, const struct lb_packet *p,
+						struct lb_decision *d)
+{
+	const struct lb_service *service;
+	struct lb_packet quote = {};
+	enum lb_reason reason = lb_parse_quote(data, end, p, &quote);
+	__u32 id;
+
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	id = lb_service_find(t, &quote.flow);
+	service = lb_table_service(t, id);
+	if (id == LB_SERVICE_NONE || !service || service->flags & LB_SERVICE_ADDRESS)
+		return LB_REASON_icmp_no_flow;
+	d->service = id;
+	reason = lb_take_real(t, lb_pick_slot(t, service, &quote.flow, LB_TRACK_READ, d), data, d);
+	return reason == LB_REASON_forwarded ? LB_REASON_icmp_error : reason;
+}
+
+/* ICMP to a VIP; to others it is the kernel's. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_icmp(const struct lb_target *t, const void *data,
+					       const void *end, const struct lb_packet *p,
+					       struct lb_decision *d)
+{
+	const struct lb_icmp *icmp = lb_at(data, end, p->l4, sizeof(*icmp));
+	const struct lb_service *vip;
+	enum lb_reason reason = lb_if_vip(t, &p->flow, LB_REASON_forwarded, d);
+
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	vip = lb_table_service(t, d->service);
+	if (!vip)
+		return LB_REASON_table_error;
+	if (!icmp || p->l4_length < sizeof(*icmp))
+		return LB_REASON_l4_truncated;
+	reason = lb_check_source(&p->flow);
+	if (reason != LB_REASON_forwarded)
+		return reason;
+	if (p->fragment)
+		return LB_REASON_icmp_fragment;
+	if (lb_icmp_is_echo(p->flow.family, icmp->type))
+		return lb_decide_echo(t, vip, d);
+	if (lb_icmp_is_error(p->flow.family, icmp->type))
+		return lb_decide_error(t, data, end, p, d);
+	return LB_REASON_not_tcp_udp;
+}
+
+/* A packet that is well formed up to its L4 header. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_packet(const struct lb_target *t, const void *data,
+						 const void *end, struct lb_packet *p,
+						 struct lb_decision *d)
+{
+	d->inner_family = p->flow.family;
+	d->l4 = p->l4;
+	if (p->fragment == LB_FRAGMENT_LATER)
+		return lb_decide_fragment(t, data, p, d);
+	switch (p->flow.protocol) {
+	case LB_IPPROTO_TCP:
+	case LB_IPPROTO_UDP:
+		return lb_decide_l4(t, data, end, p, d);
+	case LB_IPPROTO_IPIP:
+	case LB_IPPROTO_IPV6:
+		return lb_if_vip(t, &p->flow, LB_REASON_encapsulated, d);
+	}
+	if (p->flow.protocol == (p->flow.family == 4 ? LB_IPPROTO_ICMP : LB_IPPROTO_ICMPV6))
+		return lb_decide_icmp(t, data, end, p, d);
+	return LB_REASON_not_tcp_udp;
 }
 
 /* Decide one frame by every rule; as lb_decide(), which it is but for speed. */
 LB_ALWAYS_INLINE enum lb_reason lb_decide_any(const struct lb_target *t, const void *data,
 					      const void *end, struct lb_decision *d)
 {
-	const struct lb_eth *eth = data;
+	struct lb_packet p = {};
 	enum lb_reason reason;
 
 	d->service = LB_SERVICE_NONE;
+	d->service_record = (void *)0;
 	d->real = 0;
-	if (LB_UNLIKELY((const void *)(eth + 1) > end))
-		reason = LB_REASON_eth_truncated;
-	else if (LB_UNLIKELY(eth->dst[0] & 1))
-		reason = LB_REASON_multicast;
-	else if (eth->proto == LB_BE16(LB_ETH_P_IP4))
-		reason = lb_decide_ip4(t, data, end, d);
-	else if (eth->proto == LB_BE16(LB_ETH_P_IP6))
-		reason = lb_decide_ip6(t, data, end, d);
-	else if (eth->proto == LB_BE16(LB_ETH_P_8021Q) || eth->proto == LB_BE16(LB_ETH_P_8021AD))
-		reason = LB_REASON_vlan;
-	else
-		reason = LB_REASON_not_ip;
-	if (LB_UNLIKELY(reason != LB_REASON_forwarded))
-		lb_count(t, reason, (__u32)(end - data));
+	d->slot = 0;
+	reason = lb_parse(t, data, end, &p, d);
+	if (reason == LB_REASON_forwarded)
+		reason = lb_decide_packet(t, data, end, &p, d);
+	else if (p.flow.family)
+		reason = lb_if_vip(t, &p.flow, reason, d);
+	if (!((LB_REASON_FORWARD_MASK | LB_REASON_REPLY_MASK) >> reason & 1))
+		lb_count(t, reason, lb_frame_bytes(t));
 	return reason;
 }
 
-/* Decide one frame. LB_REASON_forwarded: *d says where to, and the target calls
- * lb_count_forwarded() once the headers are written, or counts the reason why it couldn't. Any
- * other reason is counted here, under its name, with the frame's bytes. d->service and d->real are
- * set as far as the packet came, else 0. */
+/* Decide one frame. A verdict of LB_FORWARD: *d says where to, and the target calls
+ * lb_count_forwarded() once the headers are written. LB_REPLY: the target writes d->reply, counts
+ * the reason with the frame's bytes and sends. When it can't, it counts why. Other reasons are
+ * counted here. d->service and d->real are set as far as the packet came, else 0. */
 LB_ALWAYS_INLINE enum lb_reason lb_decide(const struct lb_target *t, const void *data,
 					  const void *end, struct lb_decision *d)
 {
-	if (LB_LIKELY(lb_decide_common(t, data, end, d)))
+	if (LB_LIKELY(lb_decide_common(t, data, end, d))) {
+		d->n_tags = d->n_tags_out = 0;
 		return LB_REASON_forwarded;
+	}
 	return lb_decide_any(t, data, end, d);
+}
+
+/* Count a packet that is on its way, with the bytes of the inner IP packet: its real, and its
+ * service or, when it isn't of the service itself, the reason. */
+LB_ALWAYS_INLINE void lb_count_forwarded(const struct lb_target *t, enum lb_reason reason,
+					 const struct lb_decision *d)
+{
+	lb_count_both(t, reason == LB_REASON_forwarded ? d->service_record->counter : (__u32)reason,
+		      lb_real_counter(t, d->real), d->ip_length);
 }
 
 LB_ALWAYS_INLINE struct lb_trace lb_trace_of(enum lb_reason reason, const struct lb_decision *d)
 {
 	return (struct lb_trace){
-		.verdict = lb_reason_verdict(reason),
+		.verdict = (__u32)lb_reason_verdict(reason),
 		.reason = reason,
 		.service = d->service,
 		.real = d->real,
@@ -344,12 +529,10 @@ LB_ALWAYS_INLINE struct lb_trace lb_trace_of(enum lb_reason reason, const struct
 }
 
 /* Bytes at the frame's end that belong to no IP packet (Ethernet padding) and must not travel on
- * inside a tunnel; L2 DSR leaves the frame as it is. Call before growing. */
-LB_ALWAYS_INLINE __u32 lb_padding_bytes(const void *data, const void *end,
-					const struct lb_decision *d)
+ * inside a tunnel; L2 DSR leaves the frame as it is. frame is the frame's length as it came. */
+LB_ALWAYS_INLINE __u32 lb_padding_bytes(__u32 frame, const struct lb_decision *d, __u32 n_tags)
 {
-	__u32 used = sizeof(struct lb_eth) + d->ip_length;
-	__u32 frame = (__u32)(end - data);
+	__u32 used = lb_l2_bytes(n_tags) + d->ip_length;
 
 	return d->grow_bytes && frame > used ? frame - used : 0;
 }

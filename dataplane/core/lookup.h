@@ -11,16 +11,24 @@
  *   static inline const struct lb_service *lb_table_service(const struct lb_target *, __u32 index);
  *   static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *, __u32 line);
  *   static inline const struct lb_real *lb_table_real(const struct lb_target *, __u32 index);
+ *   static inline const struct lb_slot_line *lb_table_previous(const struct lb_target *, __u32
+ * line); static inline struct lb_bucket *lb_table_flow(const struct lb_target *, __u32 bucket);
+ *   static inline struct lb_bucket *lb_table_fragment(const struct lb_target *, __u32 bucket);
+ *   static inline const struct lb_vip_entry *lb_table_denied(const struct lb_target *, __u32
+ * index); static inline struct lb_limit *lb_table_limit(const struct lb_target *, __u32 index);
  *   static inline __u32 lb_real_counter(const struct lb_target *, __u32 real);
  *   static inline void lb_count(const struct lb_target *, __u32 counter, __u32 bytes);
  *   static inline void lb_count_both(const struct lb_target *, __u32 a, __u32 b, __u32 bytes);
+ *
+ * and what it knows of the packet and the moment:
+ *
+ *   static inline __u32 lb_frame_bytes(const struct lb_target *);  all of the frame, as it came
+ *   static inline __u64 lb_now_ns(const struct lb_target *);       a monotonic clock
+ *   static inline int lb_may_write(const struct lb_target *);      0: a question, leave no trace
  */
 
 #include "dataplane/core/hash.h"
 #include "dataplane/core/tables.h"
-
-/* Words that the writer changes under readers are read once. */
-#define LB_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
 /* The service behind a VIP key, or LB_SERVICE_NONE. */
 LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, const struct lb_node *node,
@@ -67,31 +75,20 @@ LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_n
 	return LB_SERVICE_NONE;
 }
 
-/* The service of a packet: its port's, else the address's any-port service. */
-LB_ALWAYS_INLINE __u32 lb_service_find4(const struct lb_target *t, const struct lb_node *node,
-					__be32 addr, __be16 port, __u8 protocol)
-{
-	__u32 service = lb_vip_find4(t, node, addr, lb_vip_word(port, protocol, 4));
-
-	if (service == LB_SERVICE_NONE)
-		service = lb_vip_find4(t, node, addr, lb_vip_word(0, protocol, 4));
-	return service;
-}
-
-LB_ALWAYS_INLINE __u32 lb_service_find6(const struct lb_target *t, const struct lb_node *node,
-					const void *addr, __be16 port, __u8 protocol)
-{
-	__u32 service = lb_vip_find6(t, node, addr, lb_vip_word(port, protocol, 6));
-
-	if (service == LB_SERVICE_NONE)
-		service = lb_vip_find6(t, node, addr, lb_vip_word(0, protocol, 6));
-	return service;
-}
-
-/* The real in a slot, counted from the start of the slots table; 0 when none. */
-LB_ALWAYS_INLINE __u32 lb_slot_real(const struct lb_target *t, __u32 slot)
+/* A slot, counted from the start of the slots table: its real and LB_SLOT_TRACKED. */
+LB_ALWAYS_INLINE __u32 lb_slot_word(const struct lb_target *t, __u32 slot)
 {
 	const struct lb_slot_line *line = lb_table_slots(t, slot / LB_SLOTS_PER_LINE);
+
+	if (LB_UNLIKELY(!line))
+		return 0;
+	return LB_READ_ONCE(line->slot[slot % LB_SLOTS_PER_LINE]);
+}
+
+/* The previous real of a slot, 0: none. */
+LB_ALWAYS_INLINE __u32 lb_slot_previous(const struct lb_target *t, __u32 slot)
+{
+	const struct lb_slot_line *line = lb_table_previous(t, slot / LB_SLOTS_PER_LINE);
 
 	if (LB_UNLIKELY(!line))
 		return 0;

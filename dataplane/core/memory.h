@@ -22,6 +22,14 @@ struct lb_tables {
 	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
 };
 
+/* What an engine that runs single packets on demand is told of the moment. */
+struct lb_moment {
+	__u64 now_ns;
+	__u32 question; /* 1: only asked, nothing but counters is to change */
+	__u32 reserved;
+};
+LB_ASSERT_SIZE(struct lb_moment, 16);
+
 /* How a packet was decided, for replay, explain and tests. */
 struct lb_trace {
 	__u32 verdict; /* enum lb_verdict */

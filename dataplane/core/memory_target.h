@@ -9,15 +9,35 @@
 struct lb_target {
 	const struct lb_tables *tables;
 	struct lb_counter *row; /* the worker's own row of counters */
+	const struct lb_moment *moment;
+	__u32 frame_bytes;
 };
 
-/* The target of one worker, which counts in the row of its number. */
-static inline struct lb_target lb_memory_target(const struct lb_tables *tables, __u32 worker)
+/* The target of one worker, which counts in the row of its number, for one frame. */
+static inline struct lb_target lb_memory_target(const struct lb_tables *tables, __u32 worker,
+						__u32 frame_bytes, const struct lb_moment *moment)
 {
 	return (struct lb_target){
 		.tables = tables,
 		.row = tables->counters + (__u64)worker * tables->dims.counter_stride,
+		.moment = moment,
+		.frame_bytes = frame_bytes,
 	};
+}
+
+static inline __u32 lb_frame_bytes(const struct lb_target *t)
+{
+	return t->frame_bytes;
+}
+
+static inline __u64 lb_now_ns(const struct lb_target *t)
+{
+	return t->moment->now_ns;
+}
+
+static inline int lb_may_write(const struct lb_target *t)
+{
+	return !t->moment->question;
 }
 
 #define LB_MEMORY_ELEMENT(t, table, index, count)                                                  \
@@ -46,6 +66,31 @@ static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *
 static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
 {
 	return LB_MEMORY_ELEMENT(t, reals, index, t->tables->dims.reals);
+}
+
+static inline const struct lb_slot_line *lb_table_previous(const struct lb_target *t, __u32 line)
+{
+	return LB_MEMORY_ELEMENT(t, previous, line, t->tables->dims.slot_lines);
+}
+
+static inline struct lb_bucket *lb_table_flow(const struct lb_target *t, __u32 bucket)
+{
+	return LB_MEMORY_ELEMENT(t, flows, bucket, t->tables->dims.flow_buckets);
+}
+
+static inline struct lb_bucket *lb_table_fragment(const struct lb_target *t, __u32 bucket)
+{
+	return LB_MEMORY_ELEMENT(t, fragments, bucket, t->tables->dims.fragment_buckets);
+}
+
+static inline const struct lb_vip_entry *lb_table_denied(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, denied, index, t->tables->dims.deny_entries);
+}
+
+static inline struct lb_limit *lb_table_limit(const struct lb_target *t, __u32 index)
+{
+	return LB_MEMORY_ELEMENT(t, limits, index, t->tables->dims.limits);
 }
 
 static inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)

@@ -39,14 +39,16 @@
 #define LB_SERVICE_DELETED 0xffffffffU /* entry unused now: the probe goes on */
 
 /* What a key is made of, the top byte of lb_vip_entry.word. */
-#define LB_KEY_EXACT4  0x04U /* address, port and protocol; scope 0 */
-#define LB_KEY_EXACT6  0x06U
-#define LB_KEY_SHAPED4 0x14U /* address and port masked; scope is the shape, see lb_node.shapes4   \
-			      */
+#define LB_KEY_EXACT4 0x04U /* address, port and protocol; scope 0 */
+#define LB_KEY_EXACT6 0x06U
+#define LB_KEY_SHAPED4                                                                             \
+	0x14U /* address and port masked; scope is the shape, see lb_node.shapes4                  \
+	       */
 #define LB_KEY_SHAPED6 0x16U
 #define LB_KEY_QUIC    0x20U /* a server id of QUIC-LB; scope is the pool, service is a real */
-#define LB_KEY_DENIED4 0x34U /* a source prefix; scope is the list: table of denied prefixes only  \
-			      */
+#define LB_KEY_DENIED4                                                                             \
+	0x34U /* a source prefix; scope is the list: table of denied prefixes only                 \
+	       */
 #define LB_KEY_DENIED6 0x36U
 
 /*

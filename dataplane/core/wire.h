@@ -12,6 +12,40 @@
 #define LB_LIKELY(x)     __builtin_expect(!!(x), 1)
 #define LB_UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+/* A part of the rarer paths that is too long to stand in the program more than once. One that takes
+ * no pointer into the packet is global for the verifier, which then looks at it by itself and once,
+ * and wants to see that its pointers aren't NULL, and an int or wider returned. */
+#ifdef __bpf__
+#define LB_SUBPROGRAM        static __attribute__((noinline))
+#define LB_GLOBAL_SUBPROGRAM __attribute__((noinline))
+#define LB_GIVEN(pointers)                                                                         \
+	do {                                                                                       \
+		if (!(pointers))                                                                   \
+			return 0;                                                                  \
+	} while (0)
+#else
+#define LB_SUBPROGRAM        static inline
+#define LB_GLOBAL_SUBPROGRAM static inline
+#define LB_GIVEN(pointers)   ((void)0)
+#endif
+
+/* Have a value in one register from here on: what the verifier learns about a copy of it, or about
+ * the same sum made again, it doesn't know of this one. */
+#ifdef __bpf__
+#define LB_KEEP(x) asm volatile("" : "+r"(x))
+#else
+#define LB_KEEP(x) ((void)(x))
+#endif
+
+/* Words that somebody else changes meanwhile are read once. */
+#define LB_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+
+/* The word was as expected and is now what it should become; else it is untouched, and 0. */
+LB_ALWAYS_INLINE int lb_replace64(__u64 *word, __u64 expected, __u64 value)
+{
+	return __sync_val_compare_and_swap(word, expected, value) == expected;
+}
+
 /* A loop that nearly always ends in its first round and is not worth many copies. */
 #ifdef __bpf__
 #define LB_NO_UNROLL _Pragma("clang loop unroll(disable)")
@@ -65,11 +99,18 @@ LB_WORD_ACCESS(64)
 #define LB_ETH_P_8021Q  0x8100
 #define LB_ETH_P_8021AD 0x88a8
 
+#define LB_IPPROTO_HOPOPTS  0
+#define LB_IPPROTO_ICMP     1
 #define LB_IPPROTO_IPIP     4
 #define LB_IPPROTO_TCP      6
 #define LB_IPPROTO_UDP      17
 #define LB_IPPROTO_IPV6     41
+#define LB_IPPROTO_ROUTING  43
 #define LB_IPPROTO_FRAGMENT 44
+#define LB_IPPROTO_AH       51
+#define LB_IPPROTO_ICMPV6   58
+#define LB_IPPROTO_DSTOPTS  60
+#define LB_IPPROTO_MOBILITY 135
 
 struct lb_eth {
 	__u8 dst[6];
@@ -78,6 +119,8 @@ struct lb_eth {
 } LB_WIRE;
 
 #define LB_IP4_DF       0x4000
+#define LB_IP4_MORE     0x2000
+#define LB_IP4_OFFSET   0x1fff
 #define LB_IP4_FRAGMENT 0x3fff /* more fragments, or an offset */
 
 /* RFC 791 section 3.1 */
@@ -94,6 +137,8 @@ struct lb_ip4 {
 	__be16 dst[2];
 } LB_WIRE;
 
+#define LB_IP6_MTU_MIN 1280U
+
 /* RFC 8200 section 3 */
 struct lb_ip6 {
 	__be32 version_class_label;
@@ -102,6 +147,34 @@ struct lb_ip6 {
 	__u8 hop_limit;
 	__be16 src[8];
 	__be16 dst[8];
+} LB_WIRE;
+
+/* The first bytes of an extension header, RFC 8200 section 4. */
+struct lb_ip6_extension {
+	__u8 next_header;
+	__u8 length;
+	__u8 type;
+	__u8 segments_left;
+	__be32 data;
+} LB_WIRE;
+
+/* RFC 8200 section 4.5 */
+struct lb_ip6_fragment {
+	__u8 next_header;
+	__u8 reserved;
+	__be16 offset_flags;
+	__be16 id[2];
+} LB_WIRE;
+
+#define LB_IP6_FRAGMENT_OFFSET 0xfff8
+#define LB_IP6_FRAGMENT_MORE   0x0001
+
+/* RFC 792, RFC 4443 */
+struct lb_icmp {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be16 rest[2];
 } LB_WIRE;
 
 /* RFC 9293 section 3.1 */
@@ -130,5 +203,11 @@ LB_ASSERT_SIZE(struct lb_ip4, 20);
 LB_ASSERT_SIZE(struct lb_ip6, 40);
 LB_ASSERT_SIZE(struct lb_tcp, 20);
 LB_ASSERT_SIZE(struct lb_udp, 8);
+LB_ASSERT_SIZE(struct lb_ip6_extension, 8);
+LB_ASSERT_SIZE(struct lb_ip6_fragment, 8);
+LB_ASSERT_SIZE(struct lb_icmp, 8);
+
+#define LB_TCP_SYN 0x02
+#define LB_TCP_ACK 0x10
 
 #endif

@@ -112,9 +112,10 @@ void dpdk_offline_free(struct dpdk_offline *o)
 	free(o);
 }
 
-int dpdk_offline_run(struct dpdk_offline *o, const struct lb_tables *tables, const void *frame,
-		     size_t len, const uint8_t **ret_frame, size_t *ret_len,
-		     struct lb_trace *ret_trace, struct err *err)
+int dpdk_offline_run(struct dpdk_offline *o, const struct lb_tables *tables,
+		     const struct lb_moment *moment, const void *frame, size_t len,
+		     const uint8_t **ret_frame, size_t *ret_len, struct lb_trace *ret_trace,
+		     struct err *err)
 {
 	char *data;
 
@@ -124,7 +125,7 @@ int dpdk_offline_run(struct dpdk_offline *o, const struct lb_tables *tables, con
 		return err_set(err, -EMSGSIZE, "a DPDK buffer takes %u bytes, the frame has %zu",
 			       DPDK_OFFLINE_FRAME_MAX, len);
 	memcpy(data, frame, len);
-	dpdk_process(tables, 0, o->mbuf, ret_trace);
+	dpdk_process(tables, 0, moment, o->mbuf, ret_trace);
 	*ret_frame = rte_pktmbuf_mtod(o->mbuf, const uint8_t *);
 	*ret_len = rte_pktmbuf_data_len(o->mbuf);
 	return 0;
@@ -157,12 +158,13 @@ static uint64_t cpu_time_ns(void)
 
 static uint64_t run_batch(const struct lb_tables *tables, struct rte_mbuf **mbufs, size_t batch)
 {
+	const struct lb_moment moment = {0};
 	uint64_t start = cpu_time_ns();
 
 	for (size_t i = 0; i < batch; i++) {
 		struct lb_trace trace;
 
-		dpdk_process(tables, 0, mbufs[i], &trace);
+		dpdk_process(tables, 0, &moment, mbufs[i], &trace);
 	}
 	return cpu_time_ns() - start;
 }

@@ -24,10 +24,10 @@ void dpdk_offline_free(struct dpdk_offline *o);
 
 /* Run one frame of at most DPDK_OFFLINE_FRAME_MAX bytes. *ret_frame is the frame after it, valid
  * until the next call. */
-int dpdk_offline_run(struct dpdk_offline *o, const struct lb_tables *tables, const void *frame,
-		     size_t len, const uint8_t **ret_frame, size_t *ret_len,
-		     struct lb_trace *ret_trace, struct err *err)
-	__attribute__((warn_unused_result));
+int dpdk_offline_run(struct dpdk_offline *o, const struct lb_tables *tables,
+		     const struct lb_moment *moment, const void *frame, size_t len,
+		     const uint8_t **ret_frame, size_t *ret_len, struct lb_trace *ret_trace,
+		     struct err *err) __attribute__((warn_unused_result));
 
 /* Run `count` frames, going round the list of n, and say how much CPU time that took without the
  * copying.

@@ -10,10 +10,10 @@
 
 struct rte_mbuf;
 
-/* Decide one frame and, when it is forwarded, write its headers: into the mbuf's headroom, with
- * Ethernet padding trimmed. The frame must lie in one segment that nobody else refers to. Counts in
- * row `worker`. *ret_trace says what was decided and why. */
-void dpdk_process(const struct lb_tables *tables, uint32_t worker, struct rte_mbuf *mbuf,
-		  struct lb_trace *ret_trace);
+/* Decide one frame and, when it is forwarded or answered, write its headers: into the mbuf's
+ * headroom, with Ethernet padding trimmed. The frame must lie in one segment that nobody else
+ * refers to. Counts in row `worker`. *ret_trace says what was decided and why. */
+void dpdk_process(const struct lb_tables *tables, uint32_t worker, const struct lb_moment *moment,
+		  struct rte_mbuf *mbuf, struct lb_trace *ret_trace);
 
 #endif

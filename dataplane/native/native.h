@@ -19,16 +19,17 @@ int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
 	__attribute__((warn_unused_result));
 void native_tables_fini(struct lb_tables *tables);
 
-/* A frame in a buffer: data may move into the headroom before it, or len shrink. */
+/* A frame in a buffer: data may move, into the headroom before it or away, and len shrink. */
 struct native_frame {
 	uint8_t *data;
 	size_t len;
 	size_t headroom;
 };
 
-/* Decide one frame and, when it is forwarded, write its headers. Counts in row `worker`. *ret_trace
- * says what was decided and why. */
-void native_process(const struct lb_tables *tables, uint32_t worker, struct native_frame *frame,
+/* Decide one frame and, when it is forwarded or answered, write its headers. Counts in row
+ * `worker`. *ret_trace says what was decided and why. */
+void native_process(const struct lb_tables *tables, uint32_t worker,
+		    const struct lb_moment *moment, struct native_frame *frame,
 		    struct lb_trace *ret_trace);
 
 #endif

@@ -32,8 +32,8 @@ int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
 	t.limits = table_new(dims->limits, sizeof(*t.limits));
 	t.counters =
 		table_new((size_t)t.dims.counter_rows * t.dims.counter_stride, sizeof(*t.counters));
-	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals ||
-	    !t.flows || !t.fragments || !t.denied || !t.limits || !t.counters) {
+	if (!t.node || !t.vips || !t.services || !t.slots || !t.previous || !t.reals || !t.flows ||
+	    !t.fragments || !t.denied || !t.limits || !t.counters) {
 		native_tables_fini(&t);
 		return -ENOMEM;
 	}

@@ -22,9 +22,9 @@
 static const struct {
 	const char *section, *table;
 } direct[] = {
-	{".data.vips", "lb_vips"},
-	{".data.services", "lb_services"},
-	{".data.reals", "lb_reals"},
+	{".data.vips", "lb_vips"},     {".data.services", "lb_services"},
+	{".data.reals", "lb_reals"},   {".data.denied", "lb_denied"},
+	{".data.limits", "lb_limits"},
 };
 
 /* libbpf's handlers are the process's, and it doesn't tell them the object. */

@@ -165,7 +165,7 @@ int xdp_engine_open(const char *bpffs, const struct lb_dims *dims, struct xdp_en
 	if (!e)
 		return err_set(err, -ENOMEM, "out of memory");
 	xdp_set_init(&e->set);
-	e->twin_fd = e->twin_trace_fd = e->grace_outer_fd = e->grace_inner_fd = -1;
+	e->twin_fd = e->grace_outer_fd = e->grace_inner_fd = -1;
 	if (bpffs) {
 		e->bpffs = strdup(bpffs);
 		rc = e->bpffs ? check_bpffs(bpffs, err) : err_set(err, -ENOMEM, "out of memory");

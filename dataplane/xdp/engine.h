@@ -83,14 +83,15 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 void xdp_engine_grace(struct xdp_engine *e);
 
 /* Largest frame that xdp_engine_run() takes, and smallest. */
-#define XDP_ENGINE_FRAME_MAX 3400U
+#define XDP_ENGINE_FRAME_MAX 65557U
 #define XDP_ENGINE_FRAME_MIN 14U
 
 /* Run one frame through a twin of the program that reads the same tables, counts for itself and
  * says why. out has XDP_ENGINE_FRAME_MAX + 64 bytes; *ret_out_len is the frame's length after it.
  */
-int xdp_engine_run(struct xdp_engine *e, const void *frame, size_t len, void *out,
-		   size_t *ret_out_len, struct lb_trace *ret_trace, struct err *err)
+int xdp_engine_run(struct xdp_engine *e, const struct lb_moment *moment, const void *frame,
+		   size_t len, void *out, size_t *ret_out_len, struct lb_trace *ret_trace,
+		   struct err *err)
 	__attribute__((warn_unused_result));
 
 /* Run one frame through the very program that is in force (BPF_PROG_TEST_RUN) and through the

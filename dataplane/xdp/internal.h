@@ -50,8 +50,9 @@ struct xdp_engine {
 	bool adopted;
 	struct xdp_set set;
 	/* The twin for xdp_engine_run(); -1 until first used. */
-	int twin_fd, twin_trace_fd;
+	int twin_fd;
 	struct lb_trace *twin_trace;
+	struct lb_moment *twin_moment;
 	int grace_outer_fd, grace_inner_fd;
 };
 

@@ -16,17 +16,32 @@ void xdp_twin_drop(struct xdp_engine *e)
 {
 	if (e->twin_trace)
 		munmap(e->twin_trace, (size_t)sysconf(_SC_PAGESIZE));
+	if (e->twin_moment)
+		munmap(e->twin_moment, (size_t)sysconf(_SC_PAGESIZE));
 	e->twin_trace = NULL;
+	e->twin_moment = NULL;
 	cleanup_close(&e->twin_fd);
-	cleanup_close(&e->twin_trace_fd);
-	e->twin_fd = e->twin_trace_fd = -1;
+	e->twin_fd = -1;
+}
+
+/* The memory of a map of one small element. */
+static int map_page(const struct bpf_map *map, void **ret_page, struct err *err)
+{
+	void *p = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED)
+		return err_set(err, -errno, "map %s into memory: %s", bpf_map__name(map),
+			       strerror(errno));
+	*ret_page = p;
+	return 0;
 }
 
 /* Load the twin: the same code over the same tables, with counters of its own and a trace. */
 static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err *err)
 {
 	int fd[XDP_MAPS];
-	void *p;
+	void *page;
 	int rc;
 
 	memcpy(fd, e->set.fd, sizeof(fd));
@@ -39,14 +54,16 @@ static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err
 	if (rc)
 		return err_set(err, rc, "load the traced twin of the program: %s", strerror(-rc));
 	e->twin_fd = dup(bpf_program__fd(skel->progs.traced));
-	e->twin_trace_fd = dup(bpf_map__fd(skel->maps.lb_trace));
-	if (e->twin_fd < 0 || e->twin_trace_fd < 0)
+	if (e->twin_fd < 0)
 		return err_set(err, -errno, "keep the traced twin: %s", strerror(errno));
-	p = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, e->twin_trace_fd, 0);
-	if (p == MAP_FAILED)
-		return err_set(err, -errno, "map the trace: %s", strerror(errno));
-	e->twin_trace = p;
-	return 0;
+	rc = map_page(skel->maps.lb_moment, &page, err);
+	if (rc)
+		return rc;
+	e->twin_moment = page;
+	rc = map_page(skel->maps.lb_trace, &page, err);
+	if (!rc)
+		e->twin_trace = page;
+	return rc;
 }
 
 static int ensure_twin(struct xdp_engine *e, struct err *err)
@@ -98,13 +115,16 @@ static bool action_fits(uint32_t action, uint32_t verdict)
 	}
 }
 
-int xdp_engine_run(struct xdp_engine *e, const void *frame, size_t len, void *out,
-		   size_t *ret_out_len, struct lb_trace *ret_trace, struct err *err)
+int xdp_engine_run(struct xdp_engine *e, const struct lb_moment *moment, const void *frame,
+		   size_t len, void *out, size_t *ret_out_len, struct lb_trace *ret_trace,
+		   struct err *err)
 {
 	uint32_t action;
 	size_t out_len;
 	int rc = ensure_twin(e, err);
 
+	if (!rc)
+		*e->twin_moment = *moment;
 	if (!rc)
 		rc = run(e->twin_fd, frame, len, out, &out_len, &action, err);
 	if (rc)
@@ -134,7 +154,8 @@ int xdp_engine_probe(struct xdp_engine *e, const void *frame, size_t len, struct
 	size_t expected_len, got_len;
 	struct lb_trace trace;
 	uint32_t action;
-	int rc = xdp_engine_run(e, frame, len, expected, &expected_len, &trace, err);
+	const struct lb_moment moment = {.question = 1};
+	int rc = xdp_engine_run(e, &moment, frame, len, expected, &expected_len, &trace, err);
 
 	if (rc)
 		return rc;

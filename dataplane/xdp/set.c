@@ -139,6 +139,8 @@ int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const
 	skel->rodata->lb_vips_n = dims->vip_entries;
 	skel->rodata->lb_services_n = dims->services;
 	skel->rodata->lb_reals_n = dims->reals;
+	skel->rodata->lb_denied_n = dims->deny_entries;
+	skel->rodata->lb_limits_n = dims->limits;
 	skel->rodata->lb_counter_stride = dims->counter_stride;
 	shapes_of(dims, shapes);
 	for (int i = 0; i < XDP_MAPS && !rc; i++) {

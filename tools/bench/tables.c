@@ -140,7 +140,7 @@ static int fill(struct publish *publish, struct err *err)
 int bench_tables_new(const char *bpffs, struct bench_tables **ret_tables, struct err *err)
 {
 	struct lb_dims dims = publish_dims(SERVICES_MAX, ARRAY_SIZE(pools) * REALS,
-					   ARRAY_SIZE(pools), RING_SLOTS);
+					   ARRAY_SIZE(pools), RING_SLOTS, 4096);
 	struct bench_tables *t = calloc(1, sizeof(*t));
 	int ret;
 

@@ -26,7 +26,8 @@ static int describe_frame(struct bench_run *run, const struct replay_frame *fram
 	uint8_t out[XDP_ENGINE_FRAME_MAX + 64];
 	struct lb_trace trace;
 	size_t out_len;
-	int ret = xdp_engine_run(run->xdp, frame->bytes, frame->len, out, &out_len, &trace, err);
+	int ret = xdp_engine_run(run->xdp, &(struct lb_moment){0}, frame->bytes, frame->len, out,
+				 &out_len, &trace, err);
 
 	if (ret < 0)
 		return ret;

@@ -12,6 +12,7 @@
 struct replay_frame {
 	const uint8_t *bytes;
 	size_t len;
+	uint64_t now_ns; /* when it arrived, by any clock that doesn't go back */
 };
 
 /* What became of a frame. */

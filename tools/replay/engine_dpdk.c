@@ -54,8 +54,9 @@ static int dpdk_run(void *state, const struct replay_frame *frame,
 {
 	struct dpdk_state *d = state;
 
-	return dpdk_offline_run(d->dpdk, &d->memory.tables, frame->bytes, frame->len,
-				&ret_outcome->frame.bytes, &ret_outcome->frame.len,
+	return dpdk_offline_run(d->dpdk, &d->memory.tables,
+				&(struct lb_moment){.now_ns = frame->now_ns}, frame->bytes,
+				frame->len, &ret_outcome->frame.bytes, &ret_outcome->frame.len,
 				&ret_outcome->trace, err);
 }
 

@@ -57,8 +57,9 @@ static int xdp_run(void *state, const struct replay_frame *frame,
 	struct xdp_state *x = state;
 
 	ret_outcome->frame.bytes = x->out;
-	return xdp_engine_run(x->xdp, frame->bytes, frame->len, x->out, &ret_outcome->frame.len,
-			      &ret_outcome->trace, err);
+	return xdp_engine_run(x->xdp, &(struct lb_moment){.now_ns = frame->now_ns}, frame->bytes,
+			      frame->len, x->out, &ret_outcome->frame.len, &ret_outcome->trace,
+			      err);
 }
 
 static int xdp_bench(void *state, const struct replay_bench *bench, struct err *err)

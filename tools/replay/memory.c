@@ -42,8 +42,9 @@ int memory_run(const struct lb_tables *tables, struct memory_buffer *buffer,
 	};
 	if (frame->len)
 		memcpy(native.data, frame->bytes, frame->len);
-	native_process(tables, 0, &native, &ret_outcome->trace);
-	ret_outcome->frame = (struct replay_frame){native.data, native.len};
+	native_process(tables, 0, &(struct lb_moment){.now_ns = frame->now_ns}, &native,
+		       &ret_outcome->trace);
+	ret_outcome->frame = (struct replay_frame){native.data, native.len, frame->now_ns};
 	return 0;
 }
 
@@ -74,12 +75,13 @@ static void batch_fill(struct batch *b, size_t count, const struct replay_bench 
 
 static uint64_t batch_run(struct batch *b, size_t count, const struct lb_tables *tables)
 {
+	const struct lb_moment moment = {0};
 	uint64_t start = cpu_time_ns();
 
 	for (size_t i = 0; i < count; i++) {
 		struct lb_trace trace;
 
-		native_process(tables, 0, &b->native[i], &trace);
+		native_process(tables, 0, &moment, &b->native[i], &trace);
 	}
 	return cpu_time_ns() - start;
 }

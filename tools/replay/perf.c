@@ -47,7 +47,7 @@ static int add_packet(struct packets *p, const struct capture_packet *packet, st
 		return err_set(err, -ENOMEM, "no memory for packet %zu", p->n);
 	}
 	memcpy(bytes, packet->frame, packet->len);
-	p->frames[p->n++] = (struct replay_frame){bytes, packet->len};
+	p->frames[p->n++] = (struct replay_frame){.bytes = bytes, .len = packet->len};
 	return 0;
 }
 

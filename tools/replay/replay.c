@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controlplane/base/cleanup.h"
+#include "controlplane/base/clock.h"
 #include "tools/replay/memory.h"
 #include "tools/replay/setup.h"
 
@@ -49,7 +50,8 @@ static struct lb_dims dims_for(const struct config *config)
 		if (config->pools[i].table_size > table_size)
 			table_size = config->pools[i].table_size;
 	}
-	return publish_dims(services, reals, (uint32_t)config->n_pools, table_size, PUBLISH_FLOWS_DEFAULT);
+	return publish_dims(services, reals, (uint32_t)config->n_pools, table_size,
+			    PUBLISH_FLOWS_DEFAULT);
 }
 
 int replay_open(const char *engine, const struct config *config, const struct addr *down,
@@ -126,8 +128,12 @@ int replay_process(struct replay *r, const struct replay_frame *frame,
 {
 	struct replay_outcome outcome;
 	struct replay_verdict verdict = {0};
-	int ret = replay_takes(r, frame->len) ? r->engine->process(r->state, frame, &outcome, err)
-					      : process_by_native(r, frame, &outcome, err);
+	int ret;
+
+	/* The tables' coarse clocks go by the packets' time. */
+	replay_tables(r)->node->fragment_stamp = (uint32_t)(frame->now_ns / NS_PER_S);
+	ret = replay_takes(r, frame->len) ? r->engine->process(r->state, frame, &outcome, err)
+					  : process_by_native(r, frame, &outcome, err);
 
 	if (ret < 0)
 		return ret;

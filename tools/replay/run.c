@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controlplane/base/clock.h"
 #include "tools/replay/capture.h"
 #include "tools/replay/verdicts.h"
 
@@ -53,9 +54,17 @@ static int open_files(struct run *run, const struct replay_options *o, struct er
 	return ret;
 }
 
+/* A packet's time, whose tv_usec holds what the capture counts in. */
+static uint64_t time_ns(const struct run *run, const struct timeval *t)
+{
+	const uint64_t unit_ns = capture_in_nanoseconds(run->in) ? 1 : NS_PER_US;
+
+	return (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_usec * unit_ns;
+}
+
 static int run_packet(struct run *run, const struct capture_packet *packet, struct err *err)
 {
-	struct replay_frame frame = {packet->frame, packet->len};
+	struct replay_frame frame = {packet->frame, packet->len, time_ns(run, &packet->time)};
 	struct replay_verdict verdict;
 	int ret = replay_process(run->replay, &frame, &verdict, err);
 

@@ -74,7 +74,7 @@ class Engine
 
 	Result run(const Bytes &frame)
 	{
-		struct replay_frame in = {frame.data(), frame.size()};
+		struct replay_frame in = {frame.data(), frame.size(), 0};
 		struct replay_verdict v;
 		char text[ADDR_STRLEN];
 		struct err err;

@@ -64,7 +64,8 @@ static void check_forwarded(const struct native_frame *out, const uint8_t *frame
 /* What the short way for common packets decides, the full rules decide too. */
 static void check_common(const uint8_t *frame, size_t len)
 {
-	const struct lb_target t = lb_memory_target(&memory.tables, 0);
+	const struct lb_target t =
+		lb_memory_target(&memory.tables, 0, (__u32)len, &(struct lb_moment){0});
 	struct lb_decision quick = {0}, full = {0};
 
 	if (!lb_decide_common(&t, frame, frame + len, &quick))
@@ -91,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *frame, size_t len)
 	if (len)
 		memcpy(out.data, frame, len);
 	check_common(out.data, len);
-	native_process(&memory.tables, 0, &out, &trace);
+	native_process(&memory.tables, 0, &(struct lb_moment){0}, &out, &trace);
 	MUST(trace.reason < LB_REASON_COUNT);
 	MUST(trace.verdict == publish_reason_verdict((enum lb_reason)trace.reason));
 	MUST(trace.reason != LB_REASON_table_error && trace.reason != LB_REASON_no_headroom);
