@@ -6,6 +6,7 @@
 #
 #   need MODULE...          ends the scenario as skipped when the kernel has no such module
 #   edge_up                 client, router, lb1 and real1 with nginx; cleaned up at exit
+#   edge_up CARD0 CARD1     the same, but the cable to lb1 is these two network cards
 #   hold PROMISE COMMAND... says the promise as kept, or ends the scenario with what is known
 #   vip_routes VIP...       the router sends these addresses to lb1
 
@@ -52,17 +53,21 @@ edge_up() {
 	trap 'testbed_remove' EXIT
 	trap 'exit 143' TERM INT
 	testbed_make
-	edge_namespaces client router lb1 real1 && edge_links &&
+	edge_make "$@" || die 'cannot make the topology'
+	nginx_start real1
+}
+
+edge_make() {
+	edge_namespaces client router lb1 real1 && edge_links && edge_cable_lb "$@" &&
 		edge_host client eth0 198.51.100.10/24 198.51.100.1 2001:db8:c::10/64 2001:db8:c::1 &&
 		edge_host lb1 eth0 "$(addr4 lb1)/24" 192.0.2.1 "$(addr6 lb1)/64" 2001:db8:e::1 &&
-		edge_host real1 eth0 "$(addr4 real1)/24" 10.0.0.1 "$(addr6 real1)/64" 2001:db8:a::1 ||
-		die 'cannot make the topology'
-	nginx_start real1
+		edge_host real1 eth0 "$(addr4 real1)/24" 10.0.0.1 "$(addr6 real1)/64" 2001:db8:a::1
 }
 
 edge_namespaces() {
 	local name
 	for name in "$@"; do
+		# shellcheck disable=SC2016 # expanded by the inner shell
 		ip netns add "$(ns_name "$name")" && in_ns "$name" bash -c '
 			cd /proc/sys/net && for v in all default; do
 				echo 0 >ipv6/conf/$v/accept_dad && echo 0 >ipv4/conf/$v/rp_filter || exit
@@ -71,25 +76,36 @@ edge_namespaces() {
 	done
 }
 
-# The router's side of all cables. Its ends towards balancer and real server get a program that lets
-# all pass: without one a veth doesn't take what the other end sends by XDP_TX.
+# The router's side of all cables but that to the balancer.
 edge_links() {
-	local name
 	{
 		echo "link add edge0 mtu $EDGE_MTU type bridge stp_state 0 mcast_snooping 0"
 		echo "link add rack0 mtu $EDGE_MTU type bridge stp_state 0 mcast_snooping 0"
 		echo "link add client0 type veth peer name eth0 netns $(ns_name client)"
-		for name in lb1 real1; do
-			echo "link add $name mtu $EDGE_MTU type veth peer name eth0 mtu $EDGE_MTU netns $(ns_name $name)"
-			echo "link set $name xdpdrv obj $BUILD/bpf/xdp_pass.bpf.o sec xdp"
-		done
-		printf 'link set %s up\n' edge0 rack0 client0 lb1 real1
-		echo 'link set lb1 master edge0'
+		echo "link add real1 mtu $EDGE_MTU type veth peer name eth0 mtu $EDGE_MTU netns $(ns_name real1)"
 		echo 'link set real1 master rack0'
+		printf 'link set %s up\n' edge0 rack0 client0 real1
 		printf 'address add %s\n' '192.0.2.1/24 dev edge0' '2001:db8:e::1/64 dev edge0 nodad' \
 			'10.0.0.1/24 dev rack0' '2001:db8:a::1/64 dev rack0 nodad' \
 			'198.51.100.1/24 dev client0' '2001:db8:c::1/64 dev client0 nodad'
 	} | ip_ns router -batch - && in_ns client ethtool -K eth0 tx off tso off gso off >/dev/null
+}
+
+# edge_cable_lb [CARD0 CARD1]: from edge0 to the balancer's eth0. The router's end of a veth gets a
+# program that lets all pass: without one it doesn't take what the other end sends by XDP_TX.
+edge_cable_lb() {
+	if [ $# = 0 ]; then
+		ip_ns router -batch - <<-EOT
+			link add lb1 mtu $EDGE_MTU type veth peer name eth0 mtu $EDGE_MTU netns $(ns_name lb1)
+			link set lb1 xdpdrv obj $BUILD/bpf/xdp_pass.bpf.o sec xdp
+			link set lb1 up
+			link set lb1 master edge0
+		EOT
+	else
+		ip link set "$1" netns "$(ns_name router)" name lb1 mtu "$EDGE_MTU" &&
+			ip link set "$2" netns "$(ns_name lb1)" name eth0 mtu "$EDGE_MTU" &&
+			ip_ns router link set lb1 up && ip_ns router link set lb1 master edge0
+	fi
 }
 
 # edge_host NAME DEV ADDRESS4 GATEWAY4 ADDRESS6 GATEWAY6

@@ -79,7 +79,7 @@ decapsulated() {
 }
 
 need ipip sit ip6_tunnel
-edge_up
+edge_up "$@"
 ENCAPS=(ipip gue)
 config "${ENCAPS[@]}" >"$TB/lb1.yaml"
 if ! in_ns lb1 "$BUILD/controlplane/fairwayd" --check --config "$TB/lb1.yaml" >"$TB/check.log" 2>&1 &&
@@ -93,7 +93,8 @@ for encap in "${ENCAPS[@]}"; do
 		VIPS+=("$(vip "$encap" "$families")")
 	done
 done
-real_decapsulates "${VIPS[@]}" && vip_routes "${VIPS[@]}" || die 'cannot set up the real server'
+real_decapsulates "${VIPS[@]}" || die 'cannot set up the real server'
+vip_routes "${VIPS[@]}" || die 'cannot lead the VIPs to the balancer'
 node_start lb1
 hold 'fairwayd knows the way to the real server' wait_until 30 node_ready 2
 for encap in "${ENCAPS[@]}"; do

@@ -58,7 +58,7 @@ guest_init() {
 		\$b mount --bind /root$KERNEL_DIR/lib/modules/$release /root/lib/modules/$release
 		\$b mount -t 9p -o \$p9 out /root$out
 		echo /modprobe >/proc/sys/kernel/modprobe; \$b chroot /root /sbin/modprobe tun
-		\$b hostname guest; \$b ip link set lo up
+		\$b ln -s /proc/self/fd /root/dev/fd; \$b hostname guest; \$b ip link set lo up
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin \$b chroot /root $(printf '%q ' "$@")
 		\$b poweroff -f
 	EOT
@@ -68,9 +68,10 @@ guest_init() {
 # namespace.
 guest_cards() {
 	local queues=$((GUEST_CPUS * 2))
-	ip link add lan type bridge stp_state 0 mcast_snooping 0 && ip link set lan up &&
+	ip link add lan mtu 2000 type bridge stp_state 0 mcast_snooping 0 && ip link set lan up &&
 		ip tuntap add tap0 mode tap vnet_hdr && ip tuntap add tap1 mode tap vnet_hdr multi_queue &&
-		ip link set tap0 master lan up && ip link set tap1 master lan up || return 1
+		ip link set tap0 mtu 2000 master lan up && ip link set tap1 mtu 2000 master lan up ||
+		return 1
 	printf '%s\n' -netdev tap,id=lan0,ifname=tap0,script=no,downscript=no,vhost=off \
 		-device "virtio-net-pci,netdev=lan0,mac=$GUEST_LAN0_MAC,csum=off,gso=off,romfile=" \
 		-netdev "tap,id=lan1,ifname=tap1,queues=$queues,script=no,downscript=no,vhost=off" \
