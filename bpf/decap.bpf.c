@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The real server's side of IPIP direct server return, as three tc programs.
+/* The real server's side of IPIP and GUE direct server return, as three tc programs.
  *
  * fairway_decap (ingress of the interface) takes the outer header off packets that the balancer
  * sent: outer destination among `outers`, inner destination among `vips`. Anything else goes on as
  * it came, so that this is never an open decapsulator and never in the way of other tunnels.
+ *
+ * Of GUE it takes what carries nothing but an IP packet: variant 1, where that packet follows the
+ * UDP header at once, which is what Fairway sends, and variant 0 with the four bytes of a data
+ * message without flags and extensions, which other balancers send.
  *
  * fairway_guard (ingress of the kernel's own tunnel device, where those are used) holds the same
  * promise there: what comes out of the tunnel and is not for a VIP is dropped.
@@ -16,7 +20,8 @@
  * half-checksummed packet from a virtual NIC needs. All programs end in TC_ACT_UNSPEC, so filters
  * behind these still run, and see the inner packet.
  *
- * RFC 2003 (IP in IP), RFC 2473 (in IPv6), RFC 4213 (6in4), RFC 6040 (ECN across tunnels). */
+ * RFC 2003 (IP in IP), RFC 2473 (in IPv6), RFC 4213 (6in4), RFC 6040 (ECN across tunnels),
+ * draft-ietf-intarea-gue sections 3 and 4 (GUE), RFC 6935 and 6936 (UDP checksum zero). */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -25,6 +30,7 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
@@ -36,12 +42,18 @@
 
 #define EINVAL          22
 #define IP_FRAGMENT     0x3fff /* more fragments, or an offset */
+#define IP_OFFSET       0x1fff
 #define ECN_MASK        3
 #define ECN_CE          3
+#define ECN_ECT_0       2
+#define ECN_ECT_1       1
 #define TCPOPT_EOL      0
 #define TCPOPT_NOP      1
 #define TCPOPT_MSS      2
 #define TCP_OPTIONS_MAX 40
+#define GUE_HEADER      4   /* of variant 0, without extensions */
+#define SUM_CHUNK       128 /* bytes summed at a time */
+#define IP_PACKET_MAX   0xffff
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -73,11 +85,15 @@ struct {
 
 /* An outer header that was read, and what it holds. */
 struct outer {
-	__u32 len;      /* bytes from the Ethernet header to the inner IP header */
-	__u8 version;   /* 4 or 6 */
-	__u8 inner;     /* 4 or 6 */
-	__u8 ecn;       /* the outer's */
-	__u8 inner_ecn; /* filled by read_inner() */
+	__u32 len;         /* bytes from the Ethernet header to the inner IP header */
+	__u32 room;        /* GUE: bytes that the inner packet may have */
+	__u32 udp_at;      /* GUE: where the UDP header stands in the frame; 0: IP in IP */
+	__u32 pseudo;      /* GUE with a checksum: the sum of the outer addresses */
+	struct udphdr udp; /* GUE */
+	__u8 version;      /* 4 or 6 */
+	__u8 inner;        /* 4 or 6 */
+	__u8 ecn;          /* the outer's */
+	__u8 inner_ecn;    /* filled by read_inner() */
 };
 
 /* What to do with the packet once it has been looked at. */
@@ -138,6 +154,52 @@ static __always_inline int ipv4_checksum_ok(const struct iphdr *ip)
 	return sum == 0xffff;
 }
 
+/* True for UDP to the GUE port; then its header is in o->udp. */
+static __always_inline int read_udp(struct __sk_buff *skb, __u32 at, struct outer *o)
+{
+	struct decap_settings *set;
+	__u32 zero = 0;
+
+	set = bpf_map_lookup_elem(&settings, &zero);
+	if (!set || !set->gue_port || bpf_skb_load_bytes(skb, at, &o->udp, sizeof(o->udp)))
+		return 0;
+	o->udp_at = at;
+	return o->udp.dest == bpf_htons(set->gue_port);
+}
+
+/* What protocol number and bytes behind the outer IP header say: 0 when nothing of ours. */
+static __always_inline int is_tunnel(struct __sk_buff *skb, __u8 protocol, __u32 at,
+				     struct outer *o)
+{
+	o->inner = inner_version(protocol);
+	return o->inner || (protocol == IPPROTO_UDP && read_udp(skb, at, o));
+}
+
+/* The GUE header, and the lengths down to it: UDP's ends within IP's, which ends within the frame.
+ * What isn't for us is the stack's, which has a word on broken datagrams itself. */
+static __always_inline enum step read_gue(struct __sk_buff *skb, __u32 ip_end, struct outer *o)
+{
+	__u32 len = bpf_ntohs(o->udp.len), header = 0;
+	__u8 gue[GUE_HEADER];
+
+	if (skb->gso_size)
+		return pass(DECAP_CNT_gue_merged);
+	if (ip_end > skb->len || o->udp_at + len > ip_end || len < sizeof(o->udp) + GUE_HEADER ||
+	    bpf_skb_load_bytes(skb, o->udp_at + sizeof(o->udp), gue, sizeof(gue)))
+		return pass(DECAP_CNT_gue_other);
+	if (gue[0] >> 4 == 4 || gue[0] >> 4 == 6) {
+		o->inner = gue[0] >> 4;
+	} else if (!gue[0] && !gue[2] && !gue[3]) {
+		o->inner = inner_version(gue[1]);
+		header = GUE_HEADER;
+	}
+	if (!o->inner)
+		return pass(DECAP_CNT_gue_other);
+	o->len += sizeof(o->udp) + header;
+	o->room = len - sizeof(o->udp) - header;
+	return STEP_GO_ON;
+}
+
 static __always_inline enum step read_outer_ipv4(struct __sk_buff *skb, struct outer *o)
 {
 	struct decap_addr key;
@@ -145,8 +207,10 @@ static __always_inline enum step read_outer_ipv4(struct __sk_buff *skb, struct o
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
 		return STEP_PASS;
-	o->inner = inner_version(ip.protocol);
-	if (!o->inner)
+	/* Only the first fragment of a datagram has a UDP header. */
+	if (ip.protocol == IPPROTO_UDP && ip.frag_off & bpf_htons(IP_OFFSET))
+		return STEP_PASS;
+	if (!is_tunnel(skb, ip.protocol, ETH_HLEN + ip.ihl * 4, o))
 		return STEP_PASS;
 	key_ipv4(&key, ip.daddr);
 	if (!bpf_map_lookup_elem(&outers, &key))
@@ -160,7 +224,11 @@ static __always_inline enum step read_outer_ipv4(struct __sk_buff *skb, struct o
 	o->version = 4;
 	o->ecn = ip.tos & ECN_MASK;
 	o->len = sizeof(ip);
-	return STEP_GO_ON;
+	if (!o->udp_at)
+		return STEP_GO_ON;
+	if (o->udp.check)
+		o->pseudo = bpf_csum_diff(NULL, 0, &ip.saddr, 2 * sizeof(ip.saddr), 0);
+	return read_gue(skb, ETH_HLEN + bpf_ntohs(ip.tot_len), o);
 }
 
 /* One destination options header is stepped over: Linux's own ip6tnl sends the tunnel encapsulation
@@ -170,27 +238,34 @@ static __always_inline enum step read_outer_ipv6(struct __sk_buff *skb, struct o
 	struct decap_addr key;
 	struct ipv6hdr ip;
 	__u8 option[2];
+	__u8 protocol;
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)))
 		return STEP_PASS;
 	o->len = sizeof(ip);
-	o->inner = inner_version(ip.nexthdr);
-	if (ip.nexthdr == IPPROTO_DSTOPTS) {
+	protocol = ip.nexthdr;
+	if (protocol == IPPROTO_DSTOPTS) {
 		if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(ip), option, sizeof(option)))
 			return STEP_PASS;
-		o->inner = inner_version(option[0]);
+		protocol = option[0];
 		o->len += (option[1] + 1) * 8;
 	}
-	if (!o->inner)
+	if (!is_tunnel(skb, protocol, ETH_HLEN + o->len, o))
 		return STEP_PASS;
 	key_ipv6(&key, &ip.daddr);
 	if (!bpf_map_lookup_elem(&outers, &key))
 		return pass(DECAP_CNT_foreign_outer);
 	o->version = 6;
 	o->ecn = (ip.flow_lbl[0] >> 4) & ECN_MASK;
-	return STEP_GO_ON;
+	if (!o->udp_at)
+		return STEP_GO_ON;
+	if (o->udp.check)
+		o->pseudo = bpf_csum_diff(NULL, 0, (__be32 *)&ip.saddr, 2 * sizeof(ip.saddr), 0);
+	return read_gue(skb, ETH_HLEN + sizeof(ip) + bpf_ntohs(ip.payload_len), o);
 }
 
+/* The inner lengths are held against the UDP datagram here, since the stack would count padding
+ * behind it in; those of IP in IP, GRO-merged packets among them, the stack checks itself. */
 static __always_inline enum step read_inner(struct __sk_buff *skb, __u32 offset, struct outer *o)
 {
 	struct decap_addr key;
@@ -201,10 +276,15 @@ static __always_inline enum step read_inner(struct __sk_buff *skb, __u32 offset,
 		if (bpf_skb_load_bytes(skb, offset, &ip4, sizeof(ip4)) || ip4.version != 4 ||
 		    ip4.ihl < 5)
 			return drop(DECAP_CNT_malformed);
+		if (o->udp_at &&
+		    (bpf_ntohs(ip4.tot_len) > o->room || bpf_ntohs(ip4.tot_len) < ip4.ihl * 4))
+			return drop(DECAP_CNT_malformed);
 		key_ipv4(&key, ip4.daddr);
 		o->inner_ecn = ip4.tos & ECN_MASK;
 	} else {
 		if (bpf_skb_load_bytes(skb, offset, &ip6, sizeof(ip6)) || ip6.version != 6)
+			return drop(DECAP_CNT_malformed);
+		if (o->udp_at && bpf_ntohs(ip6.payload_len) + sizeof(ip6) > o->room)
 			return drop(DECAP_CNT_malformed);
 		key_ipv6(&key, &ip6.daddr);
 		o->inner_ecn = (ip6.flow_lbl[0] >> 4) & ECN_MASK;
@@ -214,9 +294,74 @@ static __always_inline enum step read_inner(struct __sk_buff *skb, __u32 offset,
 	return STEP_GO_ON;
 }
 
-/* Remove the outer header. NO_CSUM_RESET: neither header carries a checksum over the payload, so
- * what the NIC found out about the inner one stays true. FIXED_GSO: segment sizes that GRO noted
- * are the inner TCP's already.
+/* A sum over part of the frame, as it grows. */
+struct frame_sum {
+	struct __sk_buff *skb;
+	__u32 at, left;
+	__u32 sum;
+};
+
+/* One turn of bpf_loop(); 1 ends it. */
+static long add_chunk(__u32 turn, void *ctx)
+{
+	__be32 chunk[SUM_CHUNK / sizeof(__be32)] = {0};
+	struct frame_sum *f = ctx;
+	__u32 n = f->left;
+
+	if (!n)
+		return 1;
+	n = n > SUM_CHUNK ? SUM_CHUNK - 1 : n - 1;
+	/* Nothing changes here; without it Linux 6.1's verifier doesn't see that n isn't 0. */
+	asm volatile("" : "+r"(n));
+	n = (n & (SUM_CHUNK - 1)) + 1;
+	if (bpf_skb_load_bytes(f->skb, f->at, chunk, n))
+		return 1;
+	f->sum = bpf_csum_diff(NULL, 0, chunk, sizeof(chunk), f->sum);
+	f->at += n;
+	f->left -= n;
+	return 0;
+}
+
+/* RFC 768, and RFC 8200 section 8.1: the pseudo headers of both families sum up alike. */
+static __always_inline int udp_sum_is_right(struct __sk_buff *skb, const struct outer *o)
+{
+	struct frame_sum f = {skb, o->udp_at, bpf_ntohs(o->udp.len), o->pseudo};
+	__u64 sum;
+
+	bpf_loop(IP_PACKET_MAX / SUM_CHUNK + 1, add_chunk, &f, 0);
+	sum = (__u64)f.sum + bpf_htons(IPPROTO_UDP) + o->udp.len;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return !f.left && sum == 0xffff;
+}
+
+/* Packets between guests of one host come with checksums that no NIC has filled in yet, the outer
+ * or the inner one. Nothing says so but bpf_l4_csum_replace(), which then leaves the field as it
+ * is. */
+static __always_inline int checksums_are_open(struct __sk_buff *skb, const struct outer *o)
+{
+	__u32 at = o->udp_at + offsetof(struct udphdr, check);
+	__u16 before = o->udp.check, now = 0;
+
+	if (bpf_l4_csum_replace(skb, at, 0, 1, sizeof(now)) ||
+	    bpf_skb_load_bytes(skb, at, &now, sizeof(now)) ||
+	    bpf_skb_store_bytes(skb, at, &before, sizeof(before), 0))
+		return 0;
+	return now == before;
+}
+
+/* Zero, which Fairway sends, says that there is none (RFC 6935, RFC 6936). Any other must be right
+ * (RFC 1122, 4.1.3.4): the NIC has found it so, or it is computed. */
+static __always_inline int udp_checksum_ok(struct __sk_buff *skb, const struct outer *o)
+{
+	return !o->udp.check || bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0 ||
+	       udp_sum_is_right(skb, o) || checksums_are_open(skb, o);
+}
+
+/* Remove the outer header. NO_CSUM_RESET: an IP header carries no checksum over the payload, so
+ * what the NIC found out about the inner one stays true; forget_udp() deals with GUE's. FIXED_GSO:
+ * segment sizes that GRO noted are the inner TCP's already.
  *
  * Where the family changes, skb->protocol must follow: 6.3 and later do that by a flag. Before, the
  * protocol is converted first, which grows or shrinks the (meaningless) header by 20 bytes, and the
@@ -244,12 +389,43 @@ static __always_inline int strip(struct __sk_buff *skb, const struct outer *o)
 	return bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_proto), &proto, sizeof(proto), 0);
 }
 
+/* The outermost of the checksums that the NIC vouches for is the outer UDP's, also when it is zero;
+ * what it said of the inner ones stays true. */
+static __always_inline void forget_udp(struct __sk_buff *skb)
+{
+	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
+}
+
+/* ECT(0) becomes ECT(1), in the IP header that is outermost now: both bits change. A failure, which
+ * bytes just read rule out, would lose the mark only. */
+static __always_inline void set_ect_1(struct __sk_buff *skb, __u8 version)
+{
+	__be16 before, after;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &before, sizeof(before)))
+		return;
+	after = before ^ bpf_htons(version == 4 ? ECN_MASK : ECN_MASK << 4);
+	if (version == 4 && bpf_l3_csum_replace(skb, ETH_HLEN + offsetof(struct iphdr, check),
+						before, after, sizeof(after)))
+		return;
+	bpf_skb_store_bytes(skb, ETH_HLEN, &after, sizeof(after),
+			    version == 4 ? 0 : BPF_F_RECOMPUTE_CSUM);
+}
+
+/* RFC 6040, figure 4; an outer mark of congestion on a flow without ECN was dropped before. */
+static __always_inline void combine_ecn(struct __sk_buff *skb, const struct outer *o)
+{
+	if (o->ecn == ECN_CE)
+		bpf_skb_ecn_set_ce(skb);
+	else if (o->ecn == ECN_ECT_1 && o->inner_ecn == ECN_ECT_0)
+		set_ect_1(skb, o->inner);
+}
+
 static __always_inline void count_decapsulated(const struct outer *o)
 {
-	if (o->version == 4)
-		count(o->inner == 4 ? DECAP_CNT_ipv4_in_ipv4 : DECAP_CNT_ipv6_in_ipv4);
-	else
-		count(o->inner == 4 ? DECAP_CNT_ipv4_in_ipv6 : DECAP_CNT_ipv6_in_ipv6);
+	__u32 first = o->udp_at ? DECAP_CNT_gue_ipv4_in_ipv4 : DECAP_CNT_ipv4_in_ipv4;
+
+	count(first + (o->version == 6 ? 2 : 0) + (o->inner == 6 ? 1 : 0));
 }
 
 static __always_inline enum step decapsulate(struct __sk_buff *skb)
@@ -267,12 +443,15 @@ static __always_inline enum step decapsulate(struct __sk_buff *skb)
 		step = read_inner(skb, ETH_HLEN + o.len, &o);
 	if (step != STEP_GO_ON)
 		return step;
+	if (o.udp_at && !udp_checksum_ok(skb, &o))
+		return drop(DECAP_CNT_gue_checksum);
 	if (o.ecn == ECN_CE && o.inner_ecn == 0)
 		return drop(DECAP_CNT_ecn_drop);
 	if (strip(skb, &o))
 		return drop(DECAP_CNT_failed);
-	if (o.ecn == ECN_CE)
-		bpf_skb_ecn_set_ce(skb);
+	if (o.udp_at)
+		forget_udp(skb);
+	combine_ecn(skb, &o);
 	/* The hash that steers to CPUs was the outer's. */
 	bpf_set_hash_invalid(skb);
 	count_decapsulated(&o);

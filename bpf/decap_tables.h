@@ -20,26 +20,40 @@
 struct decap_addr {
 	__u32 words[4];
 };
-_Static_assert(sizeof(struct decap_addr) == 16, "a hash key has no padding");
 
-/* The single element of the map `settings`. */
+/* The single element of the map `settings`. Numbers are in host order. */
 struct decap_settings {
 	__u16 mss_ipv4; /* largest segment a client may send to an IPv4 VIP; 0: leave as it is */
 	__u16 mss_ipv6;
+	__u16 gue_port; /* UDP port at which GUE is decapsulated; 0: nowhere */
+	__u16 reserved; /* 0 */
 };
 
-/* Elements of the per-CPU map `counters`, packets each: X(name, help). */
+#ifndef __cplusplus
+_Static_assert(sizeof(struct decap_addr) == 16, "a hash key has no padding");
+_Static_assert(sizeof(struct decap_settings) == 8, "a map's element is padded to 8 bytes anyway");
+#endif
+
+/* Elements of the per-CPU map `counters`, packets each: X(name, help). The first four and the next
+ * four stand in the same order of families: the program computes their places. */
 #define DECAP_COUNTERS(X)                                                                          \
 	X(ipv4_in_ipv4, "decapsulated: IPv4 in IPv4")                                              \
 	X(ipv6_in_ipv4, "decapsulated: IPv6 in IPv4")                                              \
 	X(ipv4_in_ipv6, "decapsulated: IPv4 in IPv6")                                              \
 	X(ipv6_in_ipv6, "decapsulated: IPv6 in IPv6")                                              \
+	X(gue_ipv4_in_ipv4, "decapsulated: IPv4 in GUE over IPv4")                                 \
+	X(gue_ipv6_in_ipv4, "decapsulated: IPv6 in GUE over IPv4")                                 \
+	X(gue_ipv4_in_ipv6, "decapsulated: IPv4 in GUE over IPv6")                                 \
+	X(gue_ipv6_in_ipv6, "decapsulated: IPv6 in GUE over IPv6")                                 \
 	X(from_tunnel, "accepted from the kernel's own tunnel device")                             \
 	X(foreign_outer, "left alone: outer destination is not one the balancer uses")             \
 	X(foreign_inner, "left alone: inner destination is no VIP")                                \
 	X(tunnel_foreign, "dropped after the kernel's tunnel: destination is no VIP")              \
 	X(outer_fragment, "left alone: the outer packet is a fragment")                            \
 	X(outer_options, "left alone: the outer header has options nobody should send")            \
+	X(gue_other, "left alone: at the GUE port, but no GUE with a plain IP packet inside")      \
+	X(gue_merged, "left alone: GUE datagrams that GRO has merged into one packet")             \
+	X(gue_checksum, "dropped: the outer UDP checksum is wrong")                                \
 	X(malformed, "dropped: broken outer checksum, or no IP header inside")                     \
 	X(ecn_drop, "dropped: congestion marked on a flow without ECN (RFC 6040)")                 \
 	X(failed, "dropped: the kernel could not remove the outer header")                         \

@@ -100,14 +100,15 @@ static json_t *interface_names(const struct real_config *c)
 static json_t *describe_setup(const struct real_run *run)
 {
 	const struct real_config *c = &run->state.config;
-	bool ipip = c->encap == REAL_ENCAP_IPIP;
+	bool tunnel = real_encap_is_tunnel(c->encap);
 
-	return json_pack("{si sb ss ss* si si so so so so*}", "schema_version", 1, "set_up", 1,
+	return json_pack("{si sb ss ss* si si so so so so* so*}", "schema_version", 1, "set_up", 1,
 			 "encap", real_encap_name(c->encap), "decap",
-			 ipip ? real_decap_name(c->decap) : NULL, "mss_ipv4",
+			 tunnel ? real_decap_name(c->decap) : NULL, "mss_ipv4",
 			 (int)run->settings.mss_ipv4, "mss_ipv6", (int)run->settings.mss_ipv6,
 			 "interfaces", interface_names(c), "vips", addresses(&c->vips), "outers",
-			 addresses(&c->outers), "counters", ipip ? read_counters(run) : NULL);
+			 addresses(&c->outers), "counters", tunnel ? read_counters(run) : NULL,
+			 "gue_port", c->encap == REAL_ENCAP_GUE ? json_integer(c->gue_port) : NULL);
 }
 
 static json_t *describe_nothing(const struct real_run *run)
@@ -136,7 +137,7 @@ int real_check(struct real_run *run, bool present, json_t **ret_report, struct e
 		*ret_report = describe_nothing(run);
 		return *ret_report ? 0 : out_of_memory(e);
 	}
-	ret = real_resolve_mss(run, e);
+	ret = real_resolve_settings(run, e);
 	if (ret)
 		return ret;
 	report = describe_setup(run);

@@ -7,6 +7,7 @@
 
 #include "controlplane/base/cleanup.h"
 #include "tools/real/real.h"
+#include "tools/real/route.h"
 
 int real_run_init(struct real_run *run, const char *dir, bool *ret_present, int *ret_lock,
 		  struct err *e)
@@ -29,6 +30,9 @@ int real_run_init(struct real_run *run, const char *dir, bool *ret_present, int 
 	if (ret)
 		return err_set(e, ret, "can't read this host's addresses: %s",
 			       nl_why(run->nl, ret));
+	ret = route_blackholes(run->nl, &run->blackholes);
+	if (ret)
+		return err_set(e, ret, "can't read this host's routes: %s", nl_why(run->nl, ret));
 	return 0;
 }
 
@@ -38,6 +42,7 @@ void real_run_fini(struct real_run *run)
 		close(run->replaced[i].fd);
 	program_free(run->prog);
 	host_addrs_fini(&run->addrs);
+	addr_set_fini(&run->blackholes);
 	real_state_fini(&run->state);
 	nl_close(run->nl);
 }

@@ -102,7 +102,7 @@ int host_addr_add(struct nl *nl, int ifindex, const struct addr *addr)
 	if (addr->family == 6) {
 		struct ifa_cacheinfo life = {.ifa_prefered = 0, .ifa_valid = 0xffffffff};
 
-		mnl_attr_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD);
+		mnl_attr_put_u32(nlh, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
 		mnl_attr_put(nlh, IFA_CACHEINFO, sizeof(life), &life);
 	}
 	return nl_run(nl, NULL, NULL);

@@ -32,7 +32,9 @@ const struct host_addr *host_addrs_find(const struct host_addrs *list, int ifind
 
 /* Put a host route address (/32, /128) on a device. IPv4 gets scope host, IPv6 no duplicate
  * address detection and a preferred lifetime of 0: both keep the host from choosing it as the
- * source of connections of its own, while servers bound to it answer from it. */
+ * source of connections of its own, while servers bound to it answer from it. IPv6 also gets no
+ * prefix route: taking that away with the address, the kernel would take any route of that prefix
+ * on lo, our blackhole among them. */
 int host_addr_add(struct nl *nl, int ifindex, const struct addr *addr)
 	__attribute__((warn_unused_result));
 

@@ -33,6 +33,9 @@ const char *record_describe(const struct record *r, char *buf, size_t len)
 	case RECORD_ADDRESS:
 		snprintf(buf, len, "address %s on %s", addr_format(&r->addr, text), r->dev);
 		break;
+	case RECORD_ROUTE:
+		snprintf(buf, len, "blackhole route for %s", addr_format(&r->addr, text));
+		break;
 	case RECORD_TUNNEL:
 		snprintf(buf, len, "tunnel device %s", r->dev);
 		break;
@@ -65,6 +68,7 @@ const char *item_describe(const struct item *item, char *buf, size_t len)
 			 item->rec.dev, hook_name(item->rec.hook));
 		return buf;
 	case ITEM_SYSCTL:
+	case ITEM_ROUTE:
 	case ITEM_ADDRESS:
 	case ITEM_TUNNEL:
 	case ITEM_QDISC:
@@ -96,6 +100,9 @@ const char *item_purpose(const struct item *item)
 		return "the balancer's packets are addressed to it";
 	case ITEM_SYSCTL:
 		return rule_purposes[item->rule];
+	case ITEM_ROUTE:
+		return "packets for a VIP that has left lo end here, and don't go back to the "
+		       "balancer";
 	case ITEM_ADDRESS:
 		return item->of_tunnel ? "lets the reverse path check pass on the tunnel"
 				       : "this host takes the VIP's packets as its own";
@@ -244,6 +251,28 @@ static const struct host_addr *find_elsewhere(const struct real_run *run, const 
 	return NULL;
 }
 
+/* Whether packets that come in and are for others are sent on. */
+static bool host_forwards(const struct real_config *c, int family)
+{
+	char name[SYSCTL_NAMELEN];
+	int on;
+
+	for (size_t i = 0; i <= c->n_interfaces; i++) {
+		snprintf(name, sizeof(name), "net/ipv%d/conf/%s/forwarding", family,
+			 i < c->n_interfaces ? c->interfaces[i] : "all");
+		if (!sysctl_read(name, &on, NULL) && on)
+			return true;
+	}
+	return false;
+}
+
+static int probe_route(const struct real_run *run, const struct item *item, struct finding *ret)
+{
+	if (addr_set_has(&run->blackholes, &item->rec.addr))
+		return ok(ret, "present");
+	return trouble(ret, MEND_SETUP, "not there");
+}
+
 static int probe_address(struct real_run *run, const struct item *item, struct finding *ret,
 			 struct err *e)
 {
@@ -269,6 +298,10 @@ static int probe_address(struct real_run *run, const struct item *item, struct f
 			       dev);
 	}
 	snprintf(mend, sizeof(mend), MEND_SETUP " --vip %s", text);
+	if (!here && !item->of_tunnel && host_forwards(&run->state.config, item->rec.addr.family))
+		return trouble(ret, mend,
+			       "not there, on a host that forwards packets: without the blackhole "
+			       "route those for it would go back to the balancer");
 	if (!here)
 		return trouble(ret, item->of_tunnel ? MEND_SETUP : mend, "not there");
 	if (here->prefix_len != addr_bits(&here->addr)) {
@@ -373,6 +406,9 @@ int item_probe(struct real_run *run, const struct item *item, struct finding *re
 		break;
 	case ITEM_SYSCTL:
 		code = probe_sysctl(item, &found, e);
+		break;
+	case ITEM_ROUTE:
+		code = probe_route(run, item, &found);
 		break;
 	case ITEM_ADDRESS:
 		code = probe_address(run, item, &found, e);

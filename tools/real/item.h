@@ -14,6 +14,7 @@ enum item_kind {
 	ITEM_LINK,      /* a device exists and is up */
 	ITEM_OUTER,     /* the balancer's target is an address of this host */
 	ITEM_SYSCTL,    /* a setting has a value that will do */
+	ITEM_ROUTE,     /* a route drops what is for an address that has left lo */
 	ITEM_ADDRESS,   /* an address is on lo (or on our tunnel), and nowhere else */
 	ITEM_TUNNEL,    /* the kernel's own decapsulator exists */
 	ITEM_TUNNEL_UP, /* and is up, which comes after its guard */
@@ -52,6 +53,7 @@ struct real_run {
 	struct real_state state;
 	bool stale; /* the directory held the state of another namespace or boot */
 	struct host_addrs addrs;
+	struct addr_set blackholes; /* host routes that drop, in the main table */
 	struct decap_settings settings;
 	struct program *prog; /* loaded when the first filter needs it */
 	/* Is told each change as it is made: "set", "added", ... and the thing. */

@@ -7,6 +7,7 @@
 #include "controlplane/base/cleanup.h"
 #include "tools/real/item.h"
 #include "tools/real/qdisc.h"
+#include "tools/real/route.h"
 
 /* What can't be mended by this program, in the words of the finding. */
 static int refuse(const struct item *item, const struct finding *found, int code, struct err *e)
@@ -40,6 +41,23 @@ static int apply_sysctl(const struct item *item, const struct finding *found, st
 	if (item->rule == RULE_IPV6_ON)
 		return refuse(item, found, -EAFNOSUPPORT, e);
 	return sysctl_write(item->rec.sysctl, item->rule == RULE_ARP_IGNORE ? 1 : 2, e);
+}
+
+static int apply_route(struct real_run *run, const struct item *item, struct err *e)
+{
+	int code = route_blackhole_add(run->nl, &item->rec.addr);
+	char text[ADDR_STRLEN];
+
+	if (code == -EEXIST)
+		return err_set(e, code,
+			       "another route for %s alone is in the way of a blackhole route; see "
+			       "`ip route show %s`, and remove it",
+			       addr_format(&item->rec.addr, text), text);
+	if (code)
+		return kernel_said(run, item, code, e);
+	return addr_set_add(&run->blackholes, &item->rec.addr)
+		       ? err_set(e, -ENOMEM, "out of memory")
+		       : 0;
 }
 
 static int apply_address(struct real_run *run, const struct item *item, const struct finding *found,
@@ -160,6 +178,8 @@ int item_apply(struct real_run *run, const struct item *item, const struct findi
 		return refuse(item, found, -ENODEV, e);
 	case ITEM_SYSCTL:
 		return apply_sysctl(item, found, e);
+	case ITEM_ROUTE:
+		return apply_route(run, item, e);
 	case ITEM_ADDRESS:
 		return apply_address(run, item, found, e);
 	case ITEM_TUNNEL:
@@ -257,13 +277,15 @@ int record_undo(struct real_run *run, const struct record *r, char *note, size_t
 	note[0] = '\0';
 	if (r->kind == RECORD_SYSCTL)
 		return undo_sysctl(r, note, len, e);
-	code = link_get(run->nl, r->dev, &link);
+	code = r->kind == RECORD_ROUTE ? 0 : link_get(run->nl, r->dev, &link);
 	if (code == -ENODEV)
 		return 0;
 	if (!code && r->kind == RECORD_FILTER)
 		return undo_filter(run, r, link.index, note, len, e);
 	if (!code && r->kind == RECORD_ADDRESS)
 		code = host_addr_del(run->nl, link.index, &r->addr);
+	else if (r->kind == RECORD_ROUTE)
+		code = route_blackhole_del(run->nl, &r->addr);
 	else if (!code && r->kind == RECORD_TUNNEL)
 		code = undo_tunnel(run, r, &link, note, len);
 	else if (!code && r->kind == RECORD_QDISC)

@@ -58,6 +58,17 @@ static int add_address(struct item_list *list, enum item_kind kind, const char *
 	return 0;
 }
 
+static int add_route(struct item_list *list, const struct addr *a)
+{
+	struct item *item = append(list, ITEM_ROUTE, "");
+
+	if (!item)
+		return -ENOMEM;
+	item->rec.kind = RECORD_ROUTE;
+	item->rec.addr = *a;
+	return 0;
+}
+
 static int add_qdisc(struct item_list *list, const char *dev, bool of_tunnel)
 {
 	struct item *item = append(list, ITEM_QDISC, dev);
@@ -204,11 +215,14 @@ static int add_all(struct item_list *list, const struct real_config *c)
 		ret = add_sysctls(list, c, c->interfaces[i]);
 	if (!ret && has_family(&c->vips, 6))
 		ret = add_sysctl(list, RULE_IPV6_ON, 6, "lo", "disable_ipv6", false);
-	if (!ret && c->encap == REAL_ENCAP_IPIP)
+	if (!ret && real_encap_is_tunnel(c->encap))
 		ret = add_encap(list, c);
-	for (size_t i = 0; !ret && i < c->vips.n; i++)
-		ret = add_address(list, ITEM_ADDRESS, "lo", &c->vips.items[i], false);
-	if (c->encap != REAL_ENCAP_IPIP || c->decap != REAL_DECAP_BPF)
+	for (size_t i = 0; !ret && i < c->vips.n; i++) {
+		ret = add_route(list, &c->vips.items[i]);
+		if (!ret)
+			ret = add_address(list, ITEM_ADDRESS, "lo", &c->vips.items[i], false);
+	}
+	if (!real_encap_is_tunnel(c->encap) || c->decap != REAL_DECAP_BPF)
 		return ret;
 	for (size_t i = 0; !ret && i < c->n_interfaces; i++)
 		ret = add_filter(list, c->interfaces[i], PROGRAM_DECAP);
@@ -244,6 +258,7 @@ bool item_is_recorded(const struct item *item)
 	case ITEM_SYSCTL:
 		return !item->of_tunnel && item->rule != RULE_IPV6_ON;
 	case ITEM_ADDRESS:
+	case ITEM_ROUTE:
 	case ITEM_TUNNEL:
 	case ITEM_QDISC:
 	case ITEM_FILTER:

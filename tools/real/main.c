@@ -36,7 +36,9 @@ static int setup(struct real_run *run, const struct real_options *opts, bool pre
 	printf("%zu VIP%s in place on %s%s, %s", c->vips.n, c->vips.n == 1 ? "" : "s",
 	       c->interfaces[0], c->n_interfaces > 1 ? " and others" : "",
 	       real_encap_name(c->encap));
-	if (c->encap == REAL_ENCAP_IPIP)
+	if (c->encap == REAL_ENCAP_GUE)
+		printf(" at UDP port %u", c->gue_port);
+	if (real_encap_is_tunnel(c->encap))
 		printf(", decapsulated by %s, MSS at most %u (IPv4) and %u (IPv6)",
 		       c->decap == REAL_DECAP_KERNEL ? "the kernel's tunnels" : "BPF",
 		       run->settings.mss_ipv4, run->settings.mss_ipv6);

@@ -35,13 +35,17 @@ static const char help_setup[] =
 	"  --vip ADDRESS       a virtual address to answer for, IPv4 or IPv6; repeatable\n"
 	"  --interface NAME    where the balancer's packets arrive and answers leave;\n"
 	"                      repeatable (default: the default route's device, else eth0)\n"
-	"  --encap ipip|l2dsr  how the pool is configured on the balancer (default ipip):\n"
+	"  --encap ipip|gue|l2dsr\n"
+	"                      how the pool is configured on the balancer (default ipip):\n"
 	"                      ipip: IP in IP, all of 4in4, 6in6, 4in6 and 6in4\n"
+	"                      gue: the same within UDP (and IP in IP as well)\n"
 	"                      l2dsr: only the MAC address is rewritten; nothing to decapsulate\n"
 	"  --decap auto|kernel|bpf\n"
 	"                      kernel: the kernel's ipip, sit and ip6tnl devices, guarded by a\n"
 	"                      BPF filter; bpf: a BPF program at tc ingress of the interface;\n"
-	"                      auto (default): kernel where it has those devices, else bpf\n"
+	"                      auto (default): kernel where it has those devices, else bpf;\n"
+	"                      GUE is always decapsulated by bpf\n"
+	"  --gue-port N        the UDP port that GUE arrives at (default 6080)\n"
 	"  --outer ADDRESS     the address of this host that the balancer sends to, as under\n"
 	"                      `reals` there; repeatable (default: all global addresses of the\n"
 	"                      interface, as they are now)\n"
@@ -92,6 +96,7 @@ enum option_id {
 	OPT_INTERFACE,
 	OPT_ENCAP,
 	OPT_DECAP,
+	OPT_GUE_PORT,
 	OPT_OUTER,
 	OPT_MTU,
 	OPT_PRIORITY,
@@ -110,6 +115,7 @@ static const struct option setup_options[] = {
 	LONG_OPTION("interface", required_argument, OPT_INTERFACE),
 	LONG_OPTION("encap", required_argument, OPT_ENCAP),
 	LONG_OPTION("decap", required_argument, OPT_DECAP),
+	LONG_OPTION("gue-port", required_argument, OPT_GUE_PORT),
 	LONG_OPTION("outer", required_argument, OPT_OUTER),
 	LONG_OPTION("mtu", required_argument, OPT_MTU),
 	LONG_OPTION("tc-priority", required_argument, OPT_PRIORITY),
@@ -195,13 +201,16 @@ static int parse_option(int id, const char *arg, struct real_options *opts, stru
 	case OPT_ENCAP:
 		opts->encap_given = true;
 		if (real_encap_parse(arg, &opts->encap))
-			return err_set(e, -EINVAL, "--encap %s: must be ipip or l2dsr", arg);
+			return err_set(e, -EINVAL, "--encap %s: must be ipip, gue or l2dsr", arg);
 		return 0;
 	case OPT_DECAP:
 		opts->decap_given = true;
 		if (real_decap_parse(arg, &opts->decap))
 			return err_set(e, -EINVAL, "--decap %s: must be auto, kernel or bpf", arg);
 		return 0;
+	case OPT_GUE_PORT:
+		opts->gue_port_given = true;
+		return parse_number("--gue-port", arg, 1, 65535, &opts->gue_port, e);
 	case OPT_MTU:
 		opts->mtu_given = true;
 		return parse_number("--mtu", arg, 576, 65535, &opts->mtu, e);

@@ -309,7 +309,9 @@ bool program_seen_holds(const struct program_seen *seen, const struct program_ta
 	struct decap_settings set;
 	uint32_t zero = 0;
 
-	if (seen->vips_fd < 0)
+	bool has_settings = strcmp(seen->name, DECAP_PROG_GUARD) != 0;
+
+	if (seen->vips_fd < 0 || (has_settings && seen->settings_fd < 0))
 		return err_set(why, 0, "it is of another version");
 	if (!set_equal(seen->vips_fd, tables->vips, "VIP", why))
 		return false;
@@ -325,6 +327,9 @@ bool program_seen_holds(const struct program_seen *seen, const struct program_ta
 			       "it sets MSS %u (IPv4) and %u (IPv6), and %u and %u are right",
 			       set.mss_ipv4, set.mss_ipv6, tables->settings.mss_ipv4,
 			       tables->settings.mss_ipv6);
+	if (set.gue_port != tables->settings.gue_port)
+		return err_set(why, 0, "its GUE port is %u, and %u is right (0: none)",
+			       set.gue_port, tables->settings.gue_port);
 	return true;
 }
 

@@ -12,10 +12,10 @@ struct real_options {
 	struct addr_set outers;
 	char interfaces[REAL_MAX_INTERFACES][IFNAMSIZ];
 	size_t n_interfaces;
-	bool encap_given, decap_given, mtu_given, priority_given, json;
+	bool encap_given, decap_given, mtu_given, priority_given, gue_port_given, json;
 	enum real_encap encap;
 	enum real_decap decap;
-	unsigned mtu, tc_priority;
+	unsigned mtu, tc_priority, gue_port;
 	const char *state_dir; /* NULL: real_state_default_dir() */
 };
 
@@ -30,9 +30,10 @@ void real_run_fini(struct real_run *run);
 int real_resolve(struct real_run *run, const struct real_options *opts, bool present, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* The MSS that fits the smallest of the interfaces with the outer header around. A missing device
- * counts as nothing: its own item reports it. */
-int real_resolve_mss(struct real_run *run, struct err *e) __attribute__((warn_unused_result));
+/* What the BPF programs are to know besides addresses: the GUE port, and the MSS that fits the
+ * smallest of the interfaces with the outer header around. A missing device counts as nothing: its
+ * own item reports it. */
+int real_resolve_settings(struct real_run *run, struct err *e) __attribute__((warn_unused_result));
 
 /* Make the host what the run's configuration says, and take away what it says no more. `old` is
  * the state before, NULL if none: on failure all that was done is undone and `old` is saved back.

@@ -1,41 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <tuple>
 
-#include "tools/real/testnet.h"
+#include "tools/real/real_fixture.h"
 
 namespace
 {
-
-const std::string vip4 = "203.0.113.80", vip6 = "2001:db8:80::1";
-
-class Real : public ::testing::Test
-{
-      protected:
-	void SetUp() override
-	{
-		if (geteuid() != 0)
-			GTEST_SKIP() << "network namespaces need root";
-		net = std::make_unique<Testnet>();
-	}
-
-	void setup(const std::string &args)
-	{
-		Outcome o = net->tool("setup " + args);
-
-		ASSERT_EQ(o.status, 0) << o.out;
-	}
-
-	std::unique_ptr<Testnet> net;
-};
 
 /* Whether an item whose name holds `what` is reported missing. */
 bool reports_missing(const std::string &report, const std::string &what)
@@ -122,56 +97,6 @@ TEST_F(Real, WithoutTheMssTheUploadStalls)
 	EXPECT_NE(u.error, 0);
 	EXPECT_GT(balancer.too_big, 0);
 }
-
-/* Raw packets as the host takes them in, from a socket opened before they are sent. */
-class Listener
-{
-      public:
-	Listener(Testnet &net, int family, int type)
-	{
-		in_namespace(net.real, [&] {
-			timeval limit = {3, 0};
-			int one = 1;
-
-			fd_ = socket(family, type | SOCK_CLOEXEC, IPPROTO_UDP);
-			setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-			if (family == AF_INET6) {
-				sockaddr_in6 any = {};
-
-				any.sin6_family = AF_INET6;
-				any.sin6_port = htons(8080);
-				setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-				setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof(one));
-				setsockopt(fd_, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof(one));
-				EXPECT_EQ(bind(fd_, (sockaddr *)&any, sizeof(any)), 0);
-			}
-		}).join();
-	}
-	~Listener()
-	{
-		close(fd_);
-	}
-
-	bytes receive(std::map<int, int> *ret_control = nullptr)
-	{
-		bytes b(4096), control(512);
-		iovec iov = {b.data(), b.size()};
-		msghdr msg = {};
-
-		msg.msg_iov = &iov;
-		msg.msg_iovlen = 1;
-		msg.msg_control = control.data();
-		msg.msg_controllen = control.size();
-		ssize_t n = recvmsg(fd_, &msg, 0);
-		b.resize(n < 0 ? 0 : size_t(n));
-		for (cmsghdr *c = CMSG_FIRSTHDR(&msg); ret_control && c; c = CMSG_NXTHDR(&msg, c))
-			memcpy(&(*ret_control)[c->cmsg_type], CMSG_DATA(c), sizeof(int));
-		return b;
-	}
-
-      private:
-	int fd_ = -1;
-};
 
 class InnerPacket : public Real, public ::testing::WithParamInterface<int>
 {
@@ -305,6 +230,9 @@ const Breakage breakages[] = {
 	{"ArpAnnounce", "sysctl -qw net.ipv4.conf.eth0.arp_announce=0", "eth0.arp_announce"},
 	{"ReversePath", "sysctl -qw net.ipv4.conf.eth0.rp_filter=1", "eth0.rp_filter"},
 	{"ReversePathAll", "sysctl -qw net.ipv4.conf.all.rp_filter=1", "eth0.rp_filter"},
+	{"Blackhole", "ip route del blackhole 203.0.113.80", "blackhole route for 203.0.113.80"},
+	{"BlackholeIpv6", "ip -6 route del blackhole 2001:db8:80::1",
+	 "blackhole route for 2001:db8:80::1"},
 	{"Qdisc", "tc qdisc del dev eth0 clsact", "clsact qdisc on eth0"},
 	{"DecapFilter", "tc filter del dev eth0 ingress", "filter fairway_decap"},
 	{"ClampFilter", "tc filter del dev eth0 egress", "filter fairway_clamp"},
@@ -384,8 +312,11 @@ TEST_P(Restores, EverythingAsItWas)
 	EXPECT_EQ(net->dump(), before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Mode, Restores, ::testing::Values("--decap bpf", "--encap l2dsr"),
-			 [](const auto &info) { return info.index ? "L2dsr" : "Ipip"; });
+const char *const modes[] = {"--encap ipip --decap bpf", "--encap gue", "--encap l2dsr"};
+const char *const mode_names[] = {"Ipip", "Gue", "L2dsr"};
+
+INSTANTIATE_TEST_SUITE_P(Mode, Restores, ::testing::ValuesIn(modes),
+			 [](const auto &info) { return mode_names[info.index]; });
 
 TEST_F(Real, RemoveLeavesWhatOthersHaveAndChanged)
 {
@@ -512,8 +443,11 @@ TEST_F(Real, MistakesAreNamedAndChangeNothing)
 		{"setup --vip 224.0.0.1 --interface eth0", 1, "multicast"},
 		{"setup --vip 10.9.0.3 --interface eth0", 1, "configured on eth0"},
 		{"setup --vip 203.0.113.80 --outer 203.0.113.80", 1, "both VIP and outer"},
-		{"setup --vip 203.0.113.80 --encap gre", 2, "ipip or l2dsr"},
+		{"setup --vip 203.0.113.80 --encap gre", 2, "ipip, gue or l2dsr"},
 		{"setup --vip 203.0.113.80 --decap sit", 2, "auto, kernel or bpf"},
+		{"setup --vip 203.0.113.80 --gue-port 6081", 1, "nothing with --encap ipip"},
+		{"setup --vip 203.0.113.80 --encap gue --gue-port 0", 2, "from 1"},
+		{"setup --vip 203.0.113.80 --encap gue --decap kernel", 1, "takes no GUE"},
 		{"setup --vip 203.0.113.80 --mtu 12", 2, "from 576"},
 		{"setup --vip", 2, "needs a value"},
 		{"setup --vip 203.0.113.80 --inter eth0", 2, "no option \"--inter\""},
@@ -542,7 +476,7 @@ TEST_F(Real, EachNamespaceHasItsOwnState)
 	std::string remove = FAIRWAY_REAL " remove", check = FAIRWAY_REAL " check";
 
 	net->must(net->real, setup);
-	EXPECT_NE(net->must(net->lb, setup).find("; 5 changes"), std::string::npos);
+	EXPECT_NE(net->must(net->lb, setup).find("; 6 changes"), std::string::npos);
 	EXPECT_NE(net->must(net->real, remove).find("removed  address"), std::string::npos);
 	EXPECT_EQ(run("ip netns exec " + net->real + " " + check).status, 4);
 	EXPECT_EQ(run("ip netns exec " + net->lb + " " + check).status, 0);

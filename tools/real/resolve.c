@@ -10,9 +10,11 @@
 
 #define IPV4_HEADER       20
 #define IPV6_HEADER       40
+#define UDP_HEADER        8
 #define TCP_HEADER        20
 #define DEFAULT_INTERFACE "eth0"
 #define DEFAULT_PRIORITY  1
+#define DEFAULT_GUE_PORT  6080 /* IANA: gue */
 
 static int add_interface(struct real_config *c, const char *name, struct err *e)
 {
@@ -144,7 +146,7 @@ static int resolve_outers(struct real_run *run, const struct real_options *opts,
 	char text[ADDR_STRLEN];
 	int ret = 0;
 
-	if (c->encap != REAL_ENCAP_IPIP) {
+	if (!real_encap_is_tunnel(c->encap)) {
 		if (opts->outers.n)
 			return err_set(e, -EINVAL, "--outer means nothing with --encap l2dsr");
 		addr_set_fini(&c->outers);
@@ -209,9 +211,34 @@ static void resolve_decap(struct real_run *run, const struct real_options *opts)
 
 	if (opts->decap_given && opts->decap != REAL_DECAP_AUTO)
 		c->decap = opts->decap;
-	if (c->encap != REAL_ENCAP_IPIP || c->decap != REAL_DECAP_AUTO)
+	if (c->encap == REAL_ENCAP_GUE)
+		c->decap = REAL_DECAP_BPF;
+	if (!real_encap_is_tunnel(c->encap) || c->decap != REAL_DECAP_AUTO)
 		return;
 	c->decap = kernel_can(run) ? REAL_DECAP_KERNEL : REAL_DECAP_BPF;
+}
+
+static int resolve_gue(struct real_run *run, const struct real_options *opts, struct err *e)
+{
+	struct real_config *c = &run->state.config;
+
+	if (c->encap != REAL_ENCAP_GUE) {
+		c->gue_port = 0;
+		if (opts->gue_port_given)
+			return err_set(e, -EINVAL, "--gue-port means nothing with --encap %s",
+				       real_encap_name(c->encap));
+		return 0;
+	}
+	if (opts->decap_given && opts->decap == REAL_DECAP_KERNEL)
+		return err_set(
+			e, -EINVAL,
+			"--decap kernel takes no GUE; use --decap bpf, or see \"By hand\" in "
+			"real-servers.md for the kernel's fou");
+	if (opts->gue_port_given)
+		c->gue_port = opts->gue_port;
+	else if (!c->gue_port)
+		c->gue_port = DEFAULT_GUE_PORT;
+	return 0;
 }
 
 /* The largest packet, outer header included, that reaches this host whole. */
@@ -236,18 +263,21 @@ static int smallest_mtu(struct real_run *run, unsigned *ret_mtu, struct err *e)
 	return 0;
 }
 
-int real_resolve_mss(struct real_run *run, struct err *e)
+int real_resolve_settings(struct real_run *run, struct err *e)
 {
 	const struct real_config *c = &run->state.config;
 	unsigned mtu = 0, outer = IPV4_HEADER;
 	int ret = smallest_mtu(run, &mtu, e);
 
 	memset(&run->settings, 0, sizeof(run->settings));
-	if (ret || c->encap != REAL_ENCAP_IPIP || !mtu)
+	run->settings.gue_port = (uint16_t)c->gue_port;
+	if (ret || !real_encap_is_tunnel(c->encap) || !mtu)
 		return ret;
 	for (size_t i = 0; i < c->outers.n; i++)
 		if (c->outers.items[i].family == 6)
 			outer = IPV6_HEADER;
+	if (c->encap == REAL_ENCAP_GUE)
+		outer += UDP_HEADER;
 	if (mtu < 576)
 		return err_set(e, -EINVAL, "MTU %u is too small for a tunnel; 576 is the least",
 			       mtu);
@@ -276,7 +306,9 @@ int real_resolve(struct real_run *run, const struct real_options *opts, bool pre
 		c->encap = opts->encap;
 	if (opts->mtu_given)
 		c->mtu = opts->mtu;
-	ret = resolve_vips(run, opts, e);
+	ret = resolve_gue(run, opts, e);
+	if (!ret)
+		ret = resolve_vips(run, opts, e);
 	if (!ret)
 		ret = resolve_interfaces(run, opts, e);
 	if (!ret)
@@ -286,5 +318,5 @@ int real_resolve(struct real_run *run, const struct real_options *opts, bool pre
 	if (ret)
 		return ret;
 	resolve_decap(run, opts);
-	return real_resolve_mss(run, e);
+	return real_resolve_settings(run, e);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const encap_names[] = {"ipip", "l2dsr"};
+static const char *const encap_names[] = {"ipip", "gue", "l2dsr"};
 static const char *const decap_names[] = {"auto", "kernel", "bpf"};
 
 static int name_parse(const char *text, const char *const *names, int n)
@@ -21,6 +21,11 @@ const char *real_encap_name(enum real_encap encap)
 	return encap_names[encap];
 }
 
+bool real_encap_is_tunnel(enum real_encap encap)
+{
+	return encap != REAL_ENCAP_L2DSR;
+}
+
 const char *real_decap_name(enum real_decap decap)
 {
 	return decap_names[decap];
@@ -28,7 +33,7 @@ const char *real_decap_name(enum real_decap decap)
 
 int real_encap_parse(const char *text, enum real_encap *ret_encap)
 {
-	int i = name_parse(text, encap_names, 2);
+	int i = name_parse(text, encap_names, 3);
 
 	if (i < 0)
 		return i;

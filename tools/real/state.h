@@ -23,10 +23,13 @@ int real_namespace_id(char ret_id[REAL_NAMESPACE_LEN], struct err *e)
 int real_state_default_dir(char *ret_dir, size_t len, struct err *e)
 	__attribute__((warn_unused_result));
 
-enum real_encap { REAL_ENCAP_IPIP, REAL_ENCAP_L2DSR };
+enum real_encap { REAL_ENCAP_IPIP, REAL_ENCAP_GUE, REAL_ENCAP_L2DSR };
 enum real_decap { REAL_DECAP_AUTO, REAL_DECAP_KERNEL, REAL_DECAP_BPF };
 
 const char *real_encap_name(enum real_encap encap);
+/* True when the balancer puts a header around packets, so that there is something to decapsulate.
+ */
+bool real_encap_is_tunnel(enum real_encap encap);
 const char *real_decap_name(enum real_decap decap);
 int real_encap_parse(const char *text, enum real_encap *ret_encap)
 	__attribute__((warn_unused_result));
@@ -57,20 +60,28 @@ struct real_config {
 	bool outers_given;      /* by --outer; else they follow the interfaces' addresses */
 	unsigned mtu;           /* given by --mtu; 0: the interfaces' */
 	unsigned tc_priority;
+	unsigned gue_port; /* REAL_ENCAP_GUE: the UDP port the balancer sends to */
 };
 
 /* One thing that setup changed, with what it takes to undo it. Two records are of the same thing
  * when all but before and after are equal. */
-enum record_kind { RECORD_SYSCTL, RECORD_ADDRESS, RECORD_TUNNEL, RECORD_QDISC, RECORD_FILTER };
+enum record_kind {
+	RECORD_SYSCTL,
+	RECORD_ADDRESS,
+	RECORD_TUNNEL,
+	RECORD_QDISC,
+	RECORD_FILTER,
+	RECORD_ROUTE,
+};
 
 enum hook { HOOK_INGRESS, HOOK_EGRESS };
 const char *hook_name(enum hook hook);
 
 struct record {
 	enum record_kind kind;
-	char dev[IFNAMSIZ];          /* all but sysctl */
+	char dev[IFNAMSIZ];          /* all but sysctl and route */
 	enum hook hook;              /* filter */
-	struct addr addr;            /* address */
+	struct addr addr;            /* address, tunnel, route */
 	char sysctl[SYSCTL_NAMELEN]; /* sysctl */
 	int before, after;           /* sysctl */
 };

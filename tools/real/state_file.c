@@ -17,7 +17,7 @@
 
 static const char *const kind_names[] = {
 	[RECORD_SYSCTL] = "sysctl", [RECORD_ADDRESS] = "address", [RECORD_TUNNEL] = "tunnel",
-	[RECORD_QDISC] = "qdisc",   [RECORD_FILTER] = "filter",
+	[RECORD_QDISC] = "qdisc",   [RECORD_FILTER] = "filter",   [RECORD_ROUTE] = "route",
 };
 
 static void cleanup_json(json_t **j)
@@ -59,6 +59,8 @@ static json_t *record_to_json(const struct record *r)
 	case RECORD_FILTER:
 		return json_pack("{ss ss ss}", "kind", kind, "device", r->dev, "hook",
 				 hook_name(r->hook));
+	case RECORD_ROUTE:
+		return json_pack("{ss ss}", "kind", kind, "address", addr_format(&r->addr, buf));
 	case RECORD_QDISC:
 		break;
 	}
@@ -74,12 +76,12 @@ static json_t *state_to_json(const struct real_state *state, const char *namespa
 		json_array_append_new(interfaces, json_string(c->interfaces[i]));
 	for (size_t i = 0; records && i < state->n_records; i++)
 		json_array_append_new(records, record_to_json(&state->records[i]));
-	return json_pack("{si ss ss ss si si sb so so so so}", "schema_version", SCHEMA_VERSION,
+	return json_pack("{si ss ss ss si si si sb so so so so}", "schema_version", SCHEMA_VERSION,
 			 "namespace", namespace_id, "encap", real_encap_name(c->encap), "decap",
 			 real_decap_name(c->decap), "tc_priority", (int)c->tc_priority, "mtu",
-			 (int)c->mtu, "outers_given", c->outers_given, "interfaces", interfaces,
-			 "vips", addrs_to_json(&c->vips), "outers", addrs_to_json(&c->outers),
-			 "changes", records);
+			 (int)c->mtu, "gue_port", (int)c->gue_port, "outers_given", c->outers_given,
+			 "interfaces", interfaces, "vips", addrs_to_json(&c->vips), "outers",
+			 addrs_to_json(&c->outers), "changes", records);
 }
 
 /* The file must be whole on a disk before it takes the old one's name. */
@@ -198,18 +200,20 @@ static int state_from_json(json_t *json, struct real_state *state)
 	struct real_config *c = &state->config;
 	const char *encap, *decap;
 	json_t *interfaces, *vips, *outers, *changes;
-	int version, priority, mtu, outers_given;
+	int version, priority, mtu, gue_port = 0, outers_given;
 
-	if (json_unpack(json, "{si ss ss si si sb so so so so}", "schema_version", &version,
+	if (json_unpack(json, "{si ss ss si si s?i sb so so so so}", "schema_version", &version,
 			"encap", &encap, "decap", &decap, "tc_priority", &priority, "mtu", &mtu,
-			"outers_given", &outers_given, "interfaces", &interfaces, "vips", &vips,
-			"outers", &outers, "changes", &changes))
+			"gue_port", &gue_port, "outers_given", &outers_given, "interfaces",
+			&interfaces, "vips", &vips, "outers", &outers, "changes", &changes))
 		return -EINVAL;
 	if (version != SCHEMA_VERSION || real_encap_parse(encap, &c->encap) ||
-	    real_decap_parse(decap, &c->decap) || priority <= 0 || mtu < 0)
+	    real_decap_parse(decap, &c->decap) || priority <= 0 || mtu < 0 || gue_port < 0 ||
+	    gue_port > 65535)
 		return -EINVAL;
 	c->tc_priority = (unsigned)priority;
 	c->mtu = (unsigned)mtu;
+	c->gue_port = (unsigned)gue_port;
 	c->outers_given = outers_given;
 	if (interfaces_from_json(interfaces, c) || addrs_from_json(vips, &c->vips) ||
 	    addrs_from_json(outers, &c->outers) || records_from_json(changes, state))

@@ -197,6 +197,15 @@ Outcome Testnet::tool(const std::string &args, const std::string &before)
 		   args + " --state " + state_dir + "'");
 }
 
+void Testnet::set_mtu(int mtu)
+{
+	std::string end = " mtu " + std::to_string(mtu) + "\n";
+
+	batch(sw_, "link set p1" + end + "link set p2" + end + "link set p3" + end);
+	for (const std::string &ns : {client, lb, real})
+		batch(ns, "link set eth0" + end);
+}
+
 std::map<std::string, long> Testnet::counters()
 {
 	std::map<std::string, long> values;
@@ -289,7 +298,20 @@ bytes udp6(const std::string &from, const std::string &to, uint8_t tclass, const
 	return ip;
 }
 
-Balancer::Balancer(Testnet &net, int outer_family, bool partial) : net_(net), family_(outer_family)
+static Wrap wrap_of_family(int family)
+{
+	Wrap w;
+
+	w.family = family;
+	return w;
+}
+
+Balancer::Balancer(Testnet &net, int outer_family, bool partial)
+    : Balancer(net, wrap_of_family(outer_family), partial)
+{
+}
+
+Balancer::Balancer(Testnet &net, const Wrap &wrap, bool partial) : net_(net), wrap_(wrap)
 {
 	stop_ = eventfd(0, EFD_CLOEXEC);
 	in_namespace(net.lb, [this, partial] {
@@ -333,7 +355,6 @@ void Balancer::forward()
 	for (;;) {
 		pollfd fds[] = {{tun_, POLLIN, 0}, {stop_, POLLIN, 0}};
 		bytes buf(65536 + sizeof(vnet_hdr));
-		Wrap wrap;
 		ssize_t n;
 
 		require(poll(fds, 2, -1) > 0, "poll");
@@ -342,16 +363,15 @@ void Balancer::forward()
 		n = read(tun_, buf.data(), buf.size());
 		if (n <= ssize_t(sizeof(vnet_hdr)))
 			continue;
-		wrap.family = family_;
 		/* What the kernel sends by itself (router solicitations) is not for a VIP. */
 		if (buf[sizeof(vnet_hdr)] >> 4 == 6 && buf[sizeof(vnet_hdr) + 24] == 0xff)
 			continue;
 		transmit(bytes(buf.begin(), buf.begin() + sizeof(vnet_hdr)),
-			 bytes(buf.begin() + sizeof(vnet_hdr), buf.begin() + n), wrap);
+			 bytes(buf.begin() + sizeof(vnet_hdr), buf.begin() + n), wrap_);
 	}
 }
 
-static bytes outer4(const bytes &inner, const Wrap &w, uint8_t proto)
+static bytes outer4(size_t payload, const Wrap &w, uint8_t proto)
 {
 	bytes ip = {uint8_t(0x40 | w.ihl),
 		    w.tos,
@@ -372,19 +392,19 @@ static bytes outer4(const bytes &inner, const Wrap &w, uint8_t proto)
 
 	append(ip, addr_bytes(w.to.empty() ? real4 : w.to));
 	ip.resize(size_t(w.ihl) * 4, 1); /* NOP options */
-	put16(ip, 2, uint16_t(ip.size() + inner.size()));
+	put16(ip, 2, uint16_t(ip.size() + payload));
 	put16(ip, 10, uint16_t(checksum(ip) ^ (w.break_checksum ? 0x0101 : 0)));
 	return ip;
 }
 
-static bytes outer6(const bytes &inner, const Wrap &w, uint8_t proto)
+static bytes outer6(size_t payload, const Wrap &w, uint8_t proto)
 {
 	/* RFC 2473, 4.1.1: tunnel encapsulation limit 4, padded to eight bytes. */
 	bytes option = {proto, 0, 4, 1, 4, 1, 1, 0};
 	bytes ip = {uint8_t(0x60 | w.tos >> 4), uint8_t(w.tos << 4), 0, 0, 0, 0, proto, 64};
 	size_t extra = w.destination_option ? option.size() : 0;
 
-	put16(ip, 4, uint16_t(inner.size() + extra));
+	put16(ip, 4, uint16_t(payload + extra));
 	append(ip, addr_bytes("fd09::2"));
 	append(ip, addr_bytes(w.to.empty() ? real6 : w.to));
 	if (extra) {
@@ -394,27 +414,120 @@ static bytes outer6(const bytes &inner, const Wrap &w, uint8_t proto)
 	return ip;
 }
 
-void Balancer::transmit(const bytes &vnet, const bytes &inner, const Wrap &w)
+static uint16_t entropy_port(const bytes &inner)
 {
-	uint8_t proto = uint8_t(w.inner              ? w.inner
+	uint64_t state = 14695981039346656037ull;
+	size_t total = 0, from = inner[0] >> 4 == 4 ? 12 : 8, to = inner[0] >> 4 == 4 ? 24 : 44;
+
+	if (inner.size() >= to)
+		digest(&inner[from], to - from, &state, &total);
+	return uint16_t(49152 + state % 16384);
+}
+
+/* UDP and GUE header; the checksum goes over `summed`, the inner packet as it will be. */
+static bytes udp_header(const bytes &inner, const bytes &summed, const Wrap &w)
+{
+	bytes udp(8), pseudo, whole;
+	uint16_t sum;
+
+	append(udp, w.gue_header);
+	put16(udp, 0, w.from_port ? w.from_port : entropy_port(inner));
+	put16(udp, 2, w.to_port);
+	put16(udp, 4, uint16_t(udp.size() + inner.size() + size_t(w.udp_len_more)));
+	if (w.sum == Sum::none)
+		return udp;
+	append(pseudo, addr_bytes(w.family == 4 ? "10.9.0.2" : "fd09::2"));
+	append(pseudo, addr_bytes(!w.to.empty() ? w.to : w.family == 4 ? real4 : real6));
+	append(pseudo, {0, IPPROTO_UDP, udp[4], udp[5]});
+	whole = pseudo;
+	append(whole, udp);
+	append(whole, summed);
+	sum = w.sum == Sum::open ? uint16_t(~checksum(pseudo)) : checksum(whole);
+	put16(udp, 6, uint16_t((sum ? sum : 0xffff) ^ (w.sum == Sum::wrong ? 0x0100 : 0)));
+	return udp;
+}
+
+static bytes outer_headers(const bytes &inner, const bytes &summed, const Wrap &w)
+{
+	uint8_t proto = uint8_t(w.gue                ? IPPROTO_UDP
+				: w.inner            ? w.inner
 				: inner[0] >> 4 == 4 ? IPPROTO_IPIP
 						     : IPPROTO_IPV6);
-	bytes outer = w.family == 4 ? outer4(inner, w, proto) : outer6(inner, w, proto);
-	bytes frame = vnet;
+	bytes behind = w.gue ? udp_header(inner, summed, w) : bytes();
+	size_t payload = behind.size() + inner.size();
+	bytes outer = w.family == 4 ? outer4(payload, w, proto) : outer6(payload, w, proto);
+
+	append(outer, behind);
+	return outer;
+}
+
+bytes encapsulate(const bytes &inner, const Wrap &w)
+{
+	bytes b = outer_headers(inner, inner, w);
+
+	append(b, inner);
+	return b;
+}
+
+Wrap gue_variant_0(int family, int inner_version)
+{
+	Wrap w;
+
+	w.family = family;
+	w.gue = true;
+	w.gue_header = {0, uint8_t(inner_version == 4 ? IPPROTO_IPIP : IPPROTO_IPV6), 0, 0};
+	w.sum = Sum::right;
+	return w;
+}
+
+/* The packet as it will be when its checksum, whose sum over the pseudo header stands in the field,
+ * has been completed. */
+static bytes completed(const bytes &inner, const vnet_hdr &hdr)
+{
+	bytes done = inner;
+
+	if (hdr.flags & vnet_needs_csum)
+		put16(done, size_t(hdr.csum_start + hdr.csum_offset),
+		      checksum(bytes(inner.begin() + hdr.csum_start, inner.end())));
+	return done;
+}
+
+void Balancer::transmit(const bytes &vnet, const bytes &inner, const Wrap &w)
+{
+	bytes frame, outer;
 	vnet_hdr hdr;
-	sockaddr_ll to = {};
 
 	memcpy(&hdr, vnet.data(), sizeof(hdr));
+	outer = outer_headers(inner, completed(inner, hdr), w);
 	if (hdr.flags & vnet_needs_csum)
 		hdr.csum_start = uint16_t(hdr.csum_start + ETH_HLEN + outer.size());
+	if (w.sum == Sum::open) {
+		hdr.flags = vnet_needs_csum;
+		hdr.csum_start = uint16_t(ETH_HLEN + outer.size() - 8 - w.gue_header.size());
+		hdr.csum_offset = 6;
+	}
+	append(outer, inner);
+	frame.resize(sizeof(hdr));
 	memcpy(frame.data(), &hdr, sizeof(hdr));
+	put_on_wire(frame, w.family, outer);
+}
+
+void Balancer::send_packet(int family, const bytes &packet)
+{
+	put_on_wire(bytes(sizeof(vnet_hdr)), family, packet);
+}
+
+void Balancer::put_on_wire(const bytes &vnet, int family, const bytes &packet)
+{
+	bytes frame = vnet;
+	sockaddr_ll to = {};
+
 	append(frame, {2, 0, 0, 0, 9, 3, 2, 0, 0, 0, 9, 2});
-	append(frame, w.family == 4 ? bytes{0x08, 0x00} : bytes{0x86, 0xdd});
-	append(frame, outer);
-	append(frame, inner);
+	append(frame, family == 4 ? bytes{0x08, 0x00} : bytes{0x86, 0xdd});
+	append(frame, packet);
 	to.sll_family = AF_PACKET;
 	to.sll_ifindex = ifindex_;
-	to.sll_protocol = htons(w.family == 4 ? ETH_P_IP : ETH_P_IPV6);
+	to.sll_protocol = htons(family == 4 ? ETH_P_IP : ETH_P_IPV6);
 	if (sendto(packet_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr *>(&to),
 		   sizeof(to)) == ssize_t(frame.size()))
 		sent++;

@@ -38,6 +38,8 @@ class Testnet
 	std::string must(const std::string &ns, const std::string &command);
 	/* fairway-real in the real server's namespace, with a state directory of this test. */
 	Outcome tool(const std::string &args, const std::string &before = "");
+	/* Of all links; 1500 before. */
+	void set_mtu(int mtu);
 	/* The BPF programs' counters as check --json gives them. */
 	std::map<std::string, long> counters();
 	/* All that setup might change, as text. */
@@ -51,6 +53,10 @@ class Testnet
 	std::string sw_;
 };
 
+/* What a GUE datagram's checksum is: left out, computed, computed and then changed, or left to a
+ * NIC that never does it. */
+enum class Sum { none, right, wrong, open };
+
 /* What the balancer puts around a packet. */
 struct Wrap {
 	int family = 4; /* of the outer header */
@@ -61,7 +67,19 @@ struct Wrap {
 	uint16_t frag = 0x4000; /* IPv4: flags and offset, host order */
 	bool break_checksum = false;
 	bool destination_option = false; /* IPv6: as Linux's ip6tnl sends one */
+
+	bool gue = false;
+	uint16_t from_port = 0, to_port = 6080; /* 0: the flow's own port, 49152 or above */
+	bytes gue_header;                       /* variant 0's; variant 1 has none */
+	Sum sum = Sum::none;
+	int udp_len_more = 0; /* than there is */
 };
+
+/* GUE of variant 0, as other balancers send it: a header of four bytes and, mostly, a checksum. */
+Wrap gue_variant_0(int family, int inner_version);
+
+/* The packet in its outer headers. */
+bytes encapsulate(const bytes &inner, const Wrap &wrap);
 
 /* The balancer: what is routed to its tun device goes to the real server with an outer header. */
 class Balancer
@@ -70,20 +88,25 @@ class Balancer
 	/* partial: take packets with half a checksum and pass them on like that, as a virtual NIC
 	 * does between guests of one host. */
 	Balancer(Testnet &net, int outer_family, bool partial);
+	Balancer(Testnet &net, const Wrap &wrap, bool partial);
 	~Balancer();
 
 	void route(const std::string &vip);
 	/* One packet by hand. */
 	void send(const bytes &inner, const Wrap &wrap);
+	/* To the real server as it is. */
+	void send_packet(int family, const bytes &packet);
 
 	std::atomic<long> sent{0}, too_big{0};
 
       private:
 	void forward();
 	void transmit(const bytes &vnet, const bytes &inner, const Wrap &wrap);
+	void put_on_wire(const bytes &vnet, int family, const bytes &packet);
 
 	Testnet &net_;
-	int family_, tun_ = -1, packet_ = -1, stop_ = -1, ifindex_ = 0;
+	Wrap wrap_;
+	int tun_ = -1, packet_ = -1, stop_ = -1, ifindex_ = 0;
 	std::thread thread_;
 };
 
