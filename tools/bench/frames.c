@@ -211,6 +211,16 @@ static void l2dsr4(struct frame *f, uint32_t flow)
 	tcp4_to(f, flow, BENCH_VIP4_L2DSR, ACK);
 }
 
+static void gue4(struct frame *f, uint32_t flow)
+{
+	tcp4_to(f, flow, BENCH_VIP4_GUE, ACK);
+}
+
+static void gue6(struct frame *f, uint32_t flow)
+{
+	tcp6_to(f, flow, BENCH_VIP6_GUE, ACK);
+}
+
 static void moved4(struct frame *f, uint32_t flow)
 {
 	tcp4_to(f, flow, BENCH_VIP4_MOVED, ACK);
@@ -252,6 +262,19 @@ static void other_port4(struct frame *f, uint32_t flow)
 {
 	tcp4(f, flow);
 	set16(f, 14 + IP4_BYTES + 2, 22);
+}
+
+/* A packet that fills the link, and must not be fragmented: with a tunnel header it doesn't fit. */
+static void too_big4(struct frame *f, uint32_t flow)
+{
+	const struct ip4 ip = {CLIENT4, BENCH_VIP4, IPPROTO_TCP, .fragment = 0x4000};
+	const size_t data = 1500 - IP4_BYTES - TCP_BYTES;
+
+	ethernet(f, TYPE_IPV4);
+	ipv4(f, &ip, TCP_BYTES + data);
+	tcp(f, flow, ACK);
+	for (size_t i = 0; i < data; i++)
+		put8(f, 0);
 }
 
 static void arp(struct frame *f, uint32_t flow)
@@ -426,6 +449,8 @@ const struct frame_case frame_cases[] = {
 	{"tcp4-in-6", "TCP, IPv4 in IPv6", FLOWS, NULL, tcp4_in_6, 0},
 	{"tcp6-in-4", "TCP, IPv6 in IPv4", FLOWS, NULL, tcp6_in_4, 0},
 	{"l2dsr4", "TCP, MAC addresses rewritten", FLOWS, NULL, l2dsr4, 0},
+	{"gue4", "TCP, GUE, IPv4 in IPv4", FLOWS, NULL, gue4, 0},
+	{"gue6", "TCP, GUE, IPv6 in IPv6", FLOWS, NULL, gue6, 0},
 	{"changed-slot4", "TCP in a slot that changed, seen before", FLOWS, NULL, moved4, 0},
 	{"changed-slot4-first", "the first packet of such a flow", FLOWS, NULL, moved4, 1},
 	{"changed-slot4-syn", "SYN in a slot that changed", FLOWS, NULL, moved_syn4, 0},
@@ -443,6 +468,7 @@ const struct frame_case frame_cases[] = {
 	{"icmp-error4", "fragmentation needed, quoting a flow", FLOWS, NULL, error4, 0},
 	{"icmp-error6", "packet too big, quoting a flow", FLOWS, NULL, error6, 0},
 	{"echo4", "echo request to a VIP", 1, NULL, echo4, 0},
+	{"too-big4", "too big for the tunnel, answered", 1, NULL, too_big4, 0},
 	{"other-port4", "VIP, port without service", FLOWS, NULL, other_port4, 0},
 	{"no-vip4", "not for a VIP", FLOWS, NULL, nobody4, 0},
 	{"no-vip6", "not for a VIP, IPv6", FLOWS, NULL, nobody6, 0},

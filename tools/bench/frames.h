@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAME_MAX 256
+#define FRAME_MAX 1600
 
 struct frame {
 	uint8_t bytes[FRAME_MAX];
