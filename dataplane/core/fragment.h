@@ -35,11 +35,10 @@ LB_GLOBAL_SUBPROGRAM int lb_fragment_remember(const struct lb_target *t, const s
 	const struct lb_node *node = lb_table_node(t);
 	const __u64 hash = lb_fragment_hash(node, p);
 	struct lb_bucket *b = lb_table_fragment(t, lb_flow_bucket(hash, node->fragment_buckets));
-	__u64 seen = 0;
+	__u64 seen = 0, *place = b ? lb_bucket_find(b, hash, &seen) : (void *)0;
 
 	if (b && lb_may_write(t))
-		lb_track_write(b, lb_bucket_find(b, hash, &seen), seen,
-			       lb_flow_entry(hash, real, node->fragment_stamp));
+		lb_track_write(b, place, seen, lb_flow_entry(hash, real, node->fragment_stamp));
 	return 0;
 }
 
