@@ -277,16 +277,27 @@ def values_of(layer, auto):
         text = layer.words[f.name]
         if text is None and f.form != "flag":
             raise PacketError(f"{layer.kind} {f.name} needs a value: {f.name}=...")
+        at, width = h.bits_of(layer.kind, f.name)
         if text is not None and (text == "*" or text.startswith("?")):
-            at, width = h.bits_of(layer.kind, f.name)
             free.append((at, width, text[1:] or None))
             values[f.name] = 0
             continue
+        if text is not None and "/" in text:
+            text, prefix = split_prefix(text, layer.kind, f)
+            free.append((at + prefix, width - prefix, None))
         try:
             values[f.name] = 1 if text is None else f.parse(text)
         except ValueError as e:
             raise PacketError(f"{layer.kind} {f.name}={text}: {e}") from None
     return values, free
+
+
+def split_prefix(text, kind, field):
+    """An address of which only the leading bits are said."""
+    address, _, prefix = text.partition("/")
+    if field.form not in ("ip4", "ip6") or not prefix.isdigit() or int(prefix) > field.bits:
+        raise PacketError(f"{kind} {field.name}={text}: only an address may have a prefix length")
+    return address, int(prefix)
 
 
 def take_wrong_checksum(layer):

@@ -86,6 +86,7 @@ class Notation(unittest.TestCase):
                             ("eth / ip4 ttl", "needs a value"),
                             ("eth / ip4 offset=9", "no multiple of 8"),
                             ("eth / ip4 src=1.2.3", "src=1.2.3"),
+                            ("eth / ip4 ttl=1/2", "only an address may have a prefix"),
                             ("eth / inner", "belongs into 'out'"),
                             ("eth / pad 5 / ip4", "stands at the end"),
                             ("eth / hex 0g", "isn't hexadecimal"),
@@ -118,8 +119,9 @@ scenarios:
     steps:
       - {down: 10.0.0.1}
       - {in: eth / arp, verdict: pass not_ip}
-      - {weight: {10.0.0.1: 5}}
+      - {weight: {$a: 5}}
       - {in: eth / arp, verdict: pass not_ip}
+words: {a: 10.0.0.1}
 """)
         self.assertEqual(replay.Batch([s]).events, [{"before": 0, "down": "10.0.0.1"},
                                                     {"before": 1, "weight": {"10.0.0.1": 5}}])
@@ -148,6 +150,7 @@ scenarios:
                 ("scenarios: [{name: a, in: eth $b, verdict: drop x}]", "no word '\\$b'"),
                 ("scenarios: [{name: a, name: b}]", "stands twice"),
                 ("scenarios: [{name: a, steps: [{advance: 5}]}]", "no time"),
+                ("scenarios: [{name: a, steps: [{weight: 10.0.0.1}]}]", "write {ADDRESS: N}"),
                 ("scenarios:\n  - {name: a, in: e, verdict: drop x}\n"
                  "  - {name: a, in: e, verdict: drop x}", ":8: two scenarios"),
                 ("words: {a: $b, b: $a}\nscenarios: [{name: a, in: $a, verdict: drop x}]",
@@ -194,6 +197,13 @@ class Judgement(unittest.TestCase):
         self.assertEqual(self.judge("forward x", out, got, one, bound=bound), [])
         self.assertEqual(self.judge("forward x", out, got, one, bound=bound), [])
         self.assertTrue(self.judge("forward x", out, got, two, bound=bound))
+
+    def test_an_address_may_be_any_of_a_prefix(self):
+        got = ("forward", "x", None, None)
+        for source, fine in (("198.18.0.0", True), ("198.18.255.1", True), ("198.19.0.1", False)):
+            left = data(f"eth / ip4 src={source} / ip4 / tcp")
+            wrong = self.judge("forward x", "eth / ip4 src=198.18.0.0/16 / inner", got, left)
+            self.assertEqual(not wrong, fine, source)
 
     def test_a_real_may_be_one_of_several_and_must_then_stay(self):
         bound = {}

@@ -142,11 +142,11 @@ def check_keys(mapping, known, where, what):
 def substitute(text, words, where, depth=0):
     """Put words in the place of their $names; a word may be made of words."""
     def one(match):
-        name = match[1]
+        name = match[1] or match[2]
         if name not in words:
             raise ScenarioError(f"{where}: no word '${name}' is defined")
         return str(words[name])
-    result = re.sub(r"\$([A-Za-z_][A-Za-z0-9_]*)", one, str(text))
+    result = re.sub(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))", one, str(text))
     if "$" not in result:
         return result
     if depth == 8:
@@ -258,7 +258,16 @@ class Reader:
         if len(controls) != 1:
             raise ScenarioError(f"{where}: a step has 'in', 'advance' or one of "
                                 f"{', '.join(CONTROLS)}")
-        return [Control(line, {controls[0]: step[controls[0]]})]
+        return [self.control(controls[0], step[controls[0]], line)]
+
+    def control(self, name, value, line):
+        def said(text):
+            return substitute(text, self.words, self.where(line))
+        if name != "weight":
+            return Control(line, {name: said(value)})
+        if not isinstance(value, Map) or not all(isinstance(n, int) for n in value.values()):
+            raise ScenarioError(f"{self.where(line)}: weight: write {{ADDRESS: N}}")
+        return Control(line, {name: {said(real): weight for real, weight in value.items()}})
 
     def packet(self, step, index, row, time_ns):
         words = {**self.words, **row}

@@ -2,30 +2,52 @@
 """What Fairway must do with a packet, worked out from its documentation alone.
 
 This is a second implementation on purpose: it shares no code and no idea of how with the forwarding
-core. It decides verdict, reason, VIP and the reals that may be chosen, and builds the frame that
-must leave towards a given real.
+core. parse.py takes the frame apart, this decides verdict, reason, VIP and the reals that may be
+chosen, and outer.py checks the frame that left towards a given real.
 """
 import ipaddress
-import struct
 from dataclasses import dataclass, field
 
-TCP, UDP, FRAGMENT = 6, 17, 44
-OWN_MAC, GATEWAY_MAC = bytes.fromhex("020000000002"), bytes.fromhex("020000000001")
+import parse
+from parse import ICMP4, ICMP6, TCP, UDP, Bad
+
+SECOND = 10**9
+FRAGMENT_LIFE = 30 * SECOND
+# Replay doesn't clear the table of fragments, whose times come round.
+STAMP_WRAP = 250 * SECOND
+OUTER = {("ipip", 4): 20, ("ipip", 6): 40, ("gue", 4): 28, ("gue", 6): 48}
+LINK_MTU = 65535
 
 
 @dataclass
 class Expected:
-    """vip None: none is named. reals: those that may be chosen; empty: none is named."""
+    """vip None: none is named. reals: those that may be chosen, with their MAC addresses; empty:
+    none is named. flow: what goes to one real; None: nothing known of the flow."""
     verdict: str
     reason: str
     vip: str = None
     reals: dict = field(default_factory=dict)
     flow: tuple = None
-    ip_bytes: int = 0  # length of the IP packet by its own header
+    encap: str = None
+    packet: parse.Packet = None
+    mtu: int = 0
+    unsure: bool = False  # time is on a border: nothing is demanded
+
+    @property
+    def leaves(self):
+        return self.verdict in ("forward", "reply")
 
 
 def network(text):
     return ipaddress.ip_network(text) if text else None
+
+
+def martian(address):
+    if address.version == 4:
+        first = address.packed[0]
+        return first in (0, 127) or first >= 224
+    return address.packed[0] == 0xFF or int(address) in (0, 1) or \
+        address.packed[:12] == bytes(10) + b"\xff\xff"
 
 
 class Oracle:
@@ -33,6 +55,7 @@ class Oracle:
         down = {ipaddress.ip_address(d) for d in down}
         source = config["node"].get("tunnel_source") or {}
         self.source = {4: network(source.get("ipv4")), 6: network(source.get("ipv6"))}
+        self.fragments = {}
         self.pools = {}
         for pool in config["pools"]:
             reals = {}
@@ -54,141 +77,142 @@ class Oracle:
 
     # ---- the decision ----
 
-    def decide(self, frame):
-        if len(frame) < 14:
-            return Expected("drop", "eth_truncated")
-        if frame[0] & 1:
-            return Expected("pass", "multicast")
-        kind = frame[12:14].hex()
-        if kind in ("8100", "88a8"):
-            return Expected("pass", "vlan")
-        if kind == "0800":
-            return self.decide4(frame[14:])
-        if kind == "86dd":
-            return self.decide6(frame[14:])
-        return Expected("pass", "not_ip")
+    def decide(self, frame, now_ns):
+        """What must be said of a frame that comes at a time."""
+        try:
+            packet = parse.parse(frame)
+            expected = self.decide_packet(packet, now_ns)
+        except Bad as bad:
+            if bad.to is None:
+                return Expected(bad.verdict, bad.reason)
+            if bad.to not in self.vips:
+                return Expected("pass", "not_vip")
+            return Expected(bad.verdict, bad.reason, self.vips[bad.to])
+        expected.packet = packet
+        return expected
 
-    def malformed(self, address, reason):
-        """Dropped when it is for a VIP, else none of our business."""
-        if address in self.vips:
-            return Expected("drop", reason, self.vips[address])
-        return Expected("pass", "not_vip")
+    def decide_packet(self, packet, now_ns):
+        if packet.part == "later":
+            return self.decide_later(packet, now_ns)
+        if packet.protocol in (TCP, UDP):
+            return self.decide_l4(packet)
+        if packet.protocol in (4, 41):
+            raise Bad("drop", "encapsulated", packet.to)
+        if packet.protocol == (ICMP4 if packet.version == 4 else ICMP6):
+            return self.decide_icmp(packet)
+        return Expected("pass", "not_tcp_udp")
 
-    def decide4(self, ip):
-        if len(ip) < 20:
-            return Expected("drop", "ip4_truncated")
-        if ip[0] >> 4 != 4:
-            return Expected("drop", "ip4_version")
-        destination = ipaddress.ip_address(ip[16:20])
-        header, (total,) = (ip[0] & 15) * 4, struct.unpack("!H", ip[2:4])
-        if header < 20 or header > total:
-            return self.malformed(destination, "ip4_header_length")
-        if total > len(ip):
-            return self.malformed(destination, "ip4_total_length")
-        if ip[9] not in (TCP, UDP):
-            return Expected("pass", "not_tcp_udp")
-        if struct.unpack("!H", ip[6:8])[0] & 0x3FFF:
-            return self.malformed(destination, "fragment")
-        return self.decide_l4(ip[12:16], destination, ip[9], ip[header:total], total)
+    def check_source(self, packet):
+        if martian(packet.source):
+            raise Bad("drop", "martian_source", packet.to)
+        if packet.source == packet.to:
+            raise Bad("drop", "land", packet.to)
 
-    def decide6(self, ip):
-        if len(ip) < 40:
-            return Expected("drop", "ip6_truncated")
-        if ip[0] >> 4 != 6:
-            return Expected("drop", "ip6_version")
-        destination = ipaddress.ip_address(ip[24:40])
-        (payload,) = struct.unpack("!H", ip[4:6])
-        if 40 + payload > len(ip):
-            return self.malformed(destination, "ip6_payload_length")
-        if ip[6] == FRAGMENT:
-            return self.malformed(destination, "fragment")
-        if ip[6] not in (TCP, UDP):
-            return Expected("pass", "not_tcp_udp")
-        return self.decide_l4(ip[8:24], destination, ip[6], ip[40:40 + payload], 40 + payload)
+    def pool_of(self, to, protocol, port):
+        return self.services.get((to, protocol, port)) or self.services.get((to, protocol, None))
 
-    def decide_l4(self, source, destination, protocol, l4, ip_bytes):
-        if len(l4) < 8:
-            return self.malformed(destination, "l4_truncated")
-        ports = struct.unpack("!HH", l4[:4])
-        pool = self.services.get((destination, protocol, ports[1])) or \
-            self.services.get((destination, protocol, None))
-        if pool is None:
-            return Expected("pass", "not_vip")
-        vip = self.vips[destination]
-        if protocol == TCP:
-            if len(l4) < 20:
-                return Expected("drop", "l4_truncated", vip)
-            if not 20 <= (l4[12] >> 4) * 4 <= len(l4):
-                return Expected("drop", "tcp_header_length", vip)
-        elif not 8 <= struct.unpack("!H", l4[4:6])[0] <= len(l4):
-            return Expected("drop", "udp_length", vip)
-        reals = self.pools[pool][1]
-        flow = (source, destination.packed, protocol, ports, pool)
+    def to_pool(self, packet, reason, pool, flow):
+        encap, reals = self.pools[pool]
+        vip = self.vips[packet.to]
         if not reals:
             return Expected("drop", "no_real", vip)
-        return Expected("forward", "forwarded", vip, reals, flow, ip_bytes)
+        return Expected("forward", reason, vip, reals, flow + (pool,), encap)
 
-    def decide_for(self, expected, real):
-        """The last of the decision: what the outer header can't count doesn't go to this real."""
-        outer = 20 if real.version == 4 else 40
-        if self.encap_of(expected) == "ipip" and expected.ip_bytes + outer > 65535:
+    def decide_l4(self, packet):
+        l4 = packet.l4
+        if len(l4) < 8:
+            raise Bad("drop", "l4_truncated", packet.to)
+        ports = int.from_bytes(l4[:2], "big"), int.from_bytes(l4[2:4], "big")
+        pool = self.pool_of(packet.to, packet.protocol, ports[1])
+        if pool is None:
+            return Expected("pass", "not_vip")
+        if packet.protocol == TCP:
+            if len(l4) < 20:
+                raise Bad("drop", "l4_truncated", packet.to)
+            if not 20 <= (l4[12] >> 4) * 4 <= len(l4):
+                raise Bad("drop", "tcp_header_length", packet.to)
+        else:
+            length = int.from_bytes(l4[4:6], "big")
+            if length < 8 or (length > len(l4) and not packet.part):
+                raise Bad("drop", "udp_length", packet.to)
+        self.check_source(packet)
+        return self.to_pool(packet, "forwarded", pool,
+                            (packet.source, packet.to, packet.protocol, ports))
+
+    # ---- fragments ----
+
+    @staticmethod
+    def datagram(packet):
+        return (packet.source, packet.to, packet.ident,
+                packet.protocol if packet.version == 4 else None)
+
+    def decide_later(self, packet, now_ns):
+        if packet.to not in self.vips:
+            return Expected("pass", "not_vip")
+        self.check_source(packet)
+        if packet.protocol == TCP and packet.offset < 20:
+            raise Bad("drop", "fragment_overlap", packet.to)
+        first = self.fragments.get(self.datagram(packet))
+        age = now_ns - first[0] if first else None
+        if first is None or FRAGMENT_LIFE + SECOND < age < STAMP_WRAP:
+            raise Bad("drop", "fragment_early", packet.to)
+        _, real, mac, encap = first
+        expected = Expected("forward", "fragment_followed", self.vips[packet.to], {real: mac},
+                            None, encap)
+        expected.unsure = age > FRAGMENT_LIFE - SECOND
+        return expected
+
+    def sent(self, expected, real, now_ns):
+        """A packet went to a real: its fragments will follow."""
+        if expected.reason == "forwarded" and expected.packet.part == "first":
+            self.fragments[self.datagram(expected.packet)] = \
+                (now_ns, real, expected.reals[real], expected.encap)
+
+    # ---- ICMP ----
+
+    def decide_icmp(self, packet):
+        if packet.to not in self.vips:
+            return Expected("pass", "not_vip")
+        if len(packet.l4) < 8:
+            raise Bad("drop", "l4_truncated", packet.to)
+        self.check_source(packet)
+        if packet.part:
+            raise Bad("drop", "icmp_fragment", packet.to)
+        if parse.is_echo(packet):
+            return Expected("drop", "echo_down", self.vips[packet.to])
+        if parse.is_error(packet):
+            return self.decide_error(packet)
+        return Expected("pass", "not_tcp_udp", self.vips[packet.to])
+
+    def decide_error(self, packet):
+        """To the real whose packet to a client is quoted: the client's flow, turned round."""
+        source, to, protocol, l4 = parse.parse_quote(packet)
+        if protocol not in (TCP, UDP):
+            raise Bad("drop", "icmp_no_flow", packet.to)
+        if len(l4) < 4:
+            raise Bad("drop", "icmp_quote", packet.to)
+        if source != packet.to:
+            raise Bad("drop", "icmp_no_flow", packet.to)
+        ports = int.from_bytes(l4[2:4], "big"), int.from_bytes(l4[:2], "big")
+        pool = self.pool_of(packet.to, protocol, ports[1])
+        if pool is None:
+            raise Bad("drop", "icmp_no_flow", packet.to)
+        return self.to_pool(packet, "icmp_error", pool, (to, source, protocol, ports))
+
+    # ---- the last of the decision, when the real is known ----
+
+    def decide_for(self, expected, frame, real):
+        """What may not go to this very real: back to where it came from, or too large a packet."""
+        packet = expected.packet
+        if expected.encap == "l2dsr":
+            if frame[6:12] == expected.reals[real]:
+                expected.verdict, expected.reason = "drop", "looped"
+            return
+        room = LINK_MTU - OUTER[expected.encap, real.version]
+        if len(packet.ip) <= room:
+            return
+        # Errors are about TCP and UDP packets, never about an error or a part of a packet.
+        if expected.reason == "forwarded" and packet.whole_or_told:
+            expected.verdict, expected.reason, expected.mtu = "reply", "too_big_answered", room
+        else:
             expected.verdict, expected.reason = "drop", "too_big"
-
-    # ---- the frame that leaves ----
-
-    def encap_of(self, expected):
-        return self.pools[expected.flow[4]][0]
-
-    def check_output(self, frame, out, expected, real):
-        """The entropy that the outer header carries; raises AssertionError with what is wrong."""
-        if self.encap_of(expected) == "l2dsr":
-            want = expected.reals[real] + OWN_MAC + frame[12:]
-            assert out == want, f"l2dsr frame is\n{out.hex()}\nnot\n{want.hex()}"
-            return None
-        inner = frame[14:14 + expected.ip_bytes]
-        assert out[:12] == GATEWAY_MAC + OWN_MAC, f"MAC addresses {out[:12].hex()}"
-        assert out.endswith(inner), "the inner packet is not what came"
-        outer = out[14:len(out) - len(inner)]
-        if real.version == 4:
-            return self.check_outer4(out[12:14], outer, inner, real)
-        return self.check_outer6(out[12:14], outer, inner, real)
-
-    def check_source(self, address):
-        prefix = self.source[address.version]
-        assert address in prefix, f"outer source {address} is not in {prefix}"
-        return int(address) - int(prefix.network_address)
-
-    def check_outer4(self, kind, outer, inner, real):
-        assert kind.hex() == "0800", f"EtherType {kind.hex()}"
-        assert len(outer) == 20, f"outer header of {len(outer)} bytes"
-        version, tos, total, _, fragment, ttl, protocol, _, source, target = \
-            struct.unpack("!BBHHHBBH4s4s", outer)
-        inner4 = inner[0] >> 4 == 4
-        inner_tos = inner[1] if inner4 else (struct.unpack("!H", inner[:2])[0] >> 4) & 0xFF
-        dont_fragment = struct.unpack("!H", inner[6:8])[0] & 0x4000 if inner4 else 0x4000
-        assert version == 0x45, f"version and header length {version:#x}"
-        assert tos == inner_tos, f"outer TOS {tos:#x}, inner {inner_tos:#x}"
-        assert total == 20 + len(inner), f"outer total length {total}, inner packet {len(inner)}"
-        assert fragment == dont_fragment, f"flags {fragment:#x} where {dont_fragment:#x} belongs"
-        assert ttl == 64, f"TTL {ttl}"
-        assert protocol == (4 if inner4 else 41), f"protocol {protocol}"
-        assert target == real.packed, f"outer destination {target.hex()}"
-        total_sum = sum(struct.unpack("!10H", outer))
-        while total_sum > 0xFFFF:
-            total_sum = (total_sum & 0xFFFF) + (total_sum >> 16)
-        assert total_sum == 0xFFFF, f"outer checksum sums to {total_sum:#x}"
-        return self.check_source(ipaddress.ip_address(source))
-
-    def check_outer6(self, kind, outer, inner, real):
-        assert kind.hex() == "86dd", f"EtherType {kind.hex()}"
-        assert len(outer) == 40, f"outer header of {len(outer)} bytes"
-        first, payload, following, hop_limit = struct.unpack("!IHBB", outer[:8])
-        inner4 = inner[0] >> 4 == 4
-        inner_class = inner[1] if inner4 else (struct.unpack("!H", inner[:2])[0] >> 4) & 0xFF
-        assert first >> 28 == 6, f"version {first >> 28}"
-        assert (first >> 20) & 0xFF == inner_class, f"traffic class {(first >> 20) & 0xFF:#x}"
-        assert payload == len(inner), f"payload length {payload}, inner packet {len(inner)}"
-        assert following == (4 if inner4 else 41), f"next header {following}"
-        assert hop_limit == 64, f"hop limit {hop_limit}"
-        assert outer[24:] == real.packed, f"outer destination {outer[24:].hex()}"
-        return first & 0xFFFFF, self.check_source(ipaddress.ip_address(outer[8:24]))

@@ -12,6 +12,7 @@
 
 extern "C" {
 #include "controlplane/config/config.h"
+#include "dataplane/native/native.h"
 #include "tools/replay/replay.h"
 }
 
@@ -232,14 +233,73 @@ TEST(Engine, DropsWhatTheInterfaceCannotSend)
 	};
 	Engine e(test_engine, edge_config);
 	SKIP_WITHOUT_PRIVILEGE(e);
-	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++) {
 		e.tables().node->ifaces[i].mtu = 1500;
+		e.tables().node->ifaces[i].common_mtu = 1500;
+	}
 	for (auto &way : ways) {
 		unsigned most = 1500 - way.outer - 28;
 
 		EXPECT_EQ(e.run(way.packet.payload(most).frame()).reason, "forwarded") << way.outer;
 		EXPECT_EQ(e.run(way.packet.payload(most + 1).frame()).reason, "too_big")
 			<< way.outer;
+		EXPECT_EQ(e.run(way.packet.df().frame()).reason, "too_big_answered") << way.outer;
+	}
+}
+
+/* The MTU that the answer tells; 576 and 1280 bytes is all that it may itself have. */
+TEST(Engine, TellsTheMtuThatFits)
+{
+	Engine e(test_engine, edge_config);
+	SKIP_WITHOUT_PRIVILEGE(e);
+	auto set_mtu = [&e](uint16_t mtu) {
+		for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+			e.tables().node->ifaces[i].mtu = e.tables().node->ifaces[i].common_mtu =
+				mtu;
+	};
+
+	for (unsigned mtu : {1300, 1320, 1400, 1500, 9000}) {
+		set_mtu((uint16_t)mtu);
+		Bytes four = e.run(udp4("203.0.113.1", 81).df().payload(mtu).frame()).frame;
+		Bytes six = e.run(udp6("2001:db8:80::1", 81).payload(mtu).frame()).frame;
+
+		ASSERT_EQ(four.size(), 14U + 576);
+		EXPECT_EQ((unsigned)four[40] << 8 | four[41], mtu - 40);
+		ASSERT_EQ(six.size(), 14U + 1280);
+		/* IPv6 knows no link of less than 1280. */
+		EXPECT_EQ((unsigned)six[60] << 8 | six[61], std::max(mtu - 40, 1280U));
+	}
+	set_mtu(1300);
+	EXPECT_EQ(e.run(udp6("2001:db8:80::1", 81).payload(1270 - 48).frame()).reason, "too_big")
+		<< "a packet of 1270 bytes is no larger than what would be told";
+}
+
+/* A driver, or a packet buffer, without room before the frame. */
+TEST(Engine, DropsWhereThereIsNoRoomForTheOuterHeader)
+{
+	Engine e("native", edge_config);
+	ASSERT_EQ(e.status(), 0) << e.error();
+	struct {
+		Packet packet;
+		unsigned outer;
+	} ways[] = {{udp4("203.0.113.1", 80), 20}, {udp6("2001:db8:80::1", 81), 40}};
+
+	for (auto &way : ways) {
+		for (unsigned room = 0; room <= way.outer; room++) {
+			Bytes buffer(room);
+			struct native_frame frame = {};
+			struct lb_moment moment = {};
+			struct lb_trace trace;
+
+			put(buffer, way.packet.frame());
+			frame.data = buffer.data() + room;
+			frame.len = buffer.size() - room;
+			frame.headroom = room;
+			native_process(&e.tables(), 0, &moment, &frame, &trace);
+			EXPECT_EQ(trace.reason,
+				  room < way.outer ? LB_REASON_no_headroom : LB_REASON_forwarded)
+				<< room << " bytes of headroom";
+		}
 	}
 }
 
