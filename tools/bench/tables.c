@@ -33,9 +33,10 @@ static const struct pool {
 	const char *first;
 	enum lb_encap encap;
 } pools[] = {
-	{"web4", "10.0.0.1", LB_ENCAP_IPIP},   {"web6", "2001:db8:1::1", LB_ENCAP_IPIP},
-	{"l2dsr", "10.0.1.1", LB_ENCAP_L2DSR}, {MOVED, "10.0.2.1", LB_ENCAP_IPIP},
-	{"gue4", "10.0.3.1", LB_ENCAP_GUE},    {"gue6", "2001:db8:3::1", LB_ENCAP_GUE},
+	{"web4", "10.0.0.1", LB_ENCAP_IPIP},
+	{"web6", "2001:db8:1::1", LB_ENCAP_IPIP},
+	{"l2dsr", "10.0.1.1", LB_ENCAP_L2DSR},
+	{MOVED, "10.0.2.1", LB_ENCAP_IPIP},
 };
 
 /* The VIPs: n addresses from `first` on. */
@@ -50,8 +51,7 @@ static const struct vip {
 	{BENCH_VIP6_TO_4, 1, "web4"},
 	{BENCH_VIP4_L2DSR, 1, "l2dsr"},
 	{BENCH_VIP4_MOVED, 1, MOVED},
-	{BENCH_VIP4_GUE, 1, "gue4"},
-	{BENCH_VIP6_GUE, 1, "gue6"},
+
 };
 
 /* The i-th address from first on; the last byte has room for it. */
