@@ -324,16 +324,29 @@ TEST_F(Real, AFailingChangeToGueLeavesIpInIpAtWork)
 		  std::string::npos);
 }
 
-/* The kernel's own sender of GUE: variant 0, with a checksum. */
-TEST_F(Real, TakesWhatTheKernelsGueTunnelSends)
+/* Both directions against Linux's own GUE. Unlike tunnel devices, fou is not loaded by asking for
+ * it. */
+class KernelGue : public Real
+{
+      protected:
+	void SetUp() override
+	{
+		Real::SetUp();
+		if (IsSkipped())
+			return;
+		run("modprobe -q fou");
+		Outcome o = run("ip -n " + net->lb +
+				" link add gue0 type ipip remote 10.9.0.3 local "
+				"10.9.0.2 encap gue encap-sport auto encap-dport 6080 encap-csum");
+		if (o.status)
+			GTEST_SKIP() << "this kernel has no ipip device with GUE: " << o.out;
+	}
+};
+
+/* Variant 0, with a checksum. */
+TEST_F(KernelGue, WhatItSendsIsTaken)
 {
 	setup("--vip " + vip4 + " --interface eth0 --encap gue --mtu 1400");
-	Outcome o = run("ip -n " + net->lb +
-			" link add gue0 type ipip remote 10.9.0.3 local 10.9.0.2 encap gue "
-			"encap-sport auto encap-dport 6080 encap-csum");
-
-	if (o.status)
-		GTEST_SKIP() << "this kernel has no ipip device with GUE: " << o.out;
 	net->must(net->lb, "ip link set gue0 up mtu 1460");
 	net->must(net->lb, "ip route add " + vip4 + " dev gue0");
 	net->must(net->client, "ip route add " + vip4 + " via 10.9.0.2");
@@ -343,6 +356,46 @@ TEST_F(Real, TakesWhatTheKernelsGueTunnelSends)
 
 	EXPECT_EQ(u.answer, u.expected) << strerror(u.error);
 	EXPECT_GT(net->counters()["gue_ipv4_in_ipv4"], 0);
+}
+
+/* "GUE by hand" in docs/real-servers.md. */
+TEST_F(KernelGue, TakesWhatFairwaySends)
+{
+	const char *const by_hand[] = {
+		"ip link add fw4 type ipip local 10.9.0.3 remote any",
+		"ip link add fw64 type sit local 10.9.0.3 remote any",
+		"ip link add fw6 type ip6tnl mode any local fd09::3 remote any",
+		"sysctl -qw net.ipv4.conf.fw4.rp_filter=2 net.ipv4.conf.fw6.rp_filter=2",
+		"ip addr add 127.0.0.42/32 dev fw4",
+		"ip addr add 127.0.0.42/32 dev fw6",
+		"ip link set fw4 up",
+		"ip link set fw64 up",
+		"ip link set fw6 up",
+		"ip addr add 203.0.113.80/32 dev lo scope host",
+		"ip addr add 2001:db8:80::1/128 dev lo nodad preferred_lft 0 noprefixroute",
+		"ip fou add port 6080 gue",
+		"ip -6 fou add port 6080 gue",
+	};
+
+	for (const char *command : by_hand)
+		net->must(net->real, command);
+	/* Nothing lowers the MSS here. */
+	net->must(net->client, "ip link set eth0 mtu 1400");
+	for (int outer : {4, 6}) {
+		Balancer balancer(*net, gue(outer), false);
+
+		for (const std::string &vip : {vip4, vip6}) {
+			Server server(*net, vip, 8080);
+
+			balancer.route(vip);
+			Upload u = upload(*net, vip, 8080, 1 << 20);
+			EXPECT_EQ(u.answer, u.expected)
+				<< vip << " in IPv" << outer << ": " << strerror(u.error);
+			net->must(net->client, "ip route del " + vip);
+		}
+	}
+	net->must(net->real, "ip fou del port 6080");
+	net->must(net->real, "ip -6 fou del port 6080");
 }
 
 } // namespace
