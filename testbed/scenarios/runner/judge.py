@@ -83,9 +83,10 @@ def report(scenario, step, engine, lines):
 def judge(batch, results, engine):
     """(scenario, text) for each scenario that failed: its first packet that is wrong."""
     failed, memories = {}, {}
-    for (scenario, step), result in zip(batch.packets, results):
-        if scenario in failed:
+    for sent, result in zip(batch.packets, results):
+        if sent is None or sent[0] in failed:
             continue
+        scenario, step = sent
         memory = memories.setdefault(scenario, Memory())
         lines = check_packet(scenario, step, result, memory.of(step.instance))
         if lines:
@@ -96,9 +97,11 @@ def judge(batch, results, engine):
 def compare(batch, results, reference, engine):
     """The bits that expectations leave open are native's too."""
     failed = {}
-    for (scenario, step), mine, native in zip(batch.packets, results, reference):
-        if scenario in failed or (mine.verdict == native.verdict and mine.left == native.left):
+    for sent, mine, native in zip(batch.packets, results, reference):
+        if sent is None or sent[0] in failed or \
+                (mine.verdict == native.verdict and mine.left == native.left):
             continue
+        scenario, step = sent
         lines = ["native decided otherwise", f"    native    {verdict_text(native.verdict)}",
                  f"    {engine:<9} {verdict_text(mine.verdict)}"]
         if mine.left and native.left and mine.left != native.left:

@@ -3,8 +3,8 @@
 
 A start of an engine costs far more than a packet, so scenarios of one configuration share a
 process: each begins an hour after the one before, when fragments are forgotten and rate limits
-full again. A scenario with control steps, or with 'alone', has a process and so fresh tables to
-itself.
+full again. What a scenario changed is undone behind it, half an hour before the next, so that the
+pool has settled. A scenario with 'alone' has a process, and so fresh tables, to itself.
 """
 import json
 import os
@@ -16,7 +16,11 @@ from packet import PacketError, build
 
 START_NS = 1_700_000_000 * 10**9
 HOUR_NS = 3600 * 10**9
+REST_NS = HOUR_NS // 2
 NO_PRIVILEGE = "needs root"
+# Sent while the pool settles; nobody's business, and not judged.
+SPACER = bytes(build("eth / arp").data)
+UNDO = {"down": "up", "drain": "enable"}
 
 
 class Unavailable(Exception):
@@ -31,7 +35,7 @@ class Result:
 
 
 class Batch:
-    """Scenarios for one process."""
+    """Scenarios for one process. packets: (scenario, step), with None for a spacer."""
 
     def __init__(self, scenarios):
         self.scenarios = scenarios
@@ -46,7 +50,32 @@ class Batch:
                 self.packets.append((scenario, step))
                 self.frames.append((start_ns + step.time_ns, step.frame))
             else:
-                self.events.append({"before": len(self.packets), **step.what})
+                self.event(step.what)
+        for what in undo(scenario):
+            self.event(what)
+        if scenario.controls:
+            self.packets.append(None)
+            self.frames.append((start_ns + REST_NS, SPACER))
+
+    def event(self, what):
+        self.events.append({"before": len(self.packets), **what})
+
+
+def undo(scenario):
+    """What takes back all changes of a scenario."""
+    taken, weights = {}, {}
+    for step in scenario.controls:
+        (key, value), = step.what.items()
+        if key == "weight":
+            weights.update(value)
+        elif key in UNDO:
+            taken[UNDO[key], value] = None
+        else:
+            taken.pop((key, value), None)
+    for key, real in taken:
+        yield {key: real}
+    if weights:
+        yield {"weight": {real: scenario.weight_of(real) for real in weights}}
 
 
 def frame_of(scenario, step):
@@ -60,7 +89,7 @@ def batches(scenarios):
     """Put scenarios together that may share a process."""
     shared, single = {}, []
     for s in scenarios:
-        if s.alone or s.controls:
+        if s.alone:
             single.append([s])
         else:
             shared.setdefault(s.config, []).append(s)

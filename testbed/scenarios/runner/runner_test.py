@@ -23,6 +23,7 @@ import scenario  # noqa: E402
 CONFIG = """
 config: |
   node: {name: t}
+  pools: [{name: p, reals: [{address: 10.0.0.1}, {address: 10.0.0.2, weight: 7}]}]
   vips: []
 """
 
@@ -119,31 +120,62 @@ scenarios:
     steps:
       - {down: 10.0.0.1}
       - {in: eth / arp, verdict: pass not_ip}
+      - {up: 10.0.0.1}
       - {weight: {$a: 5}}
       - {in: eth / arp, verdict: pass not_ip}
 words: {a: 10.0.0.1}
 """)
-        self.assertEqual(replay.Batch([s]).events, [{"before": 0, "down": "10.0.0.1"},
-                                                    {"before": 1, "weight": {"10.0.0.1": 5}}])
+        self.assertEqual(replay.Batch([s]).events[:3], [{"before": 0, "down": "10.0.0.1"},
+                                                        {"before": 1, "up": "10.0.0.1"},
+                                                        {"before": 1, "weight": {"10.0.0.1": 5}}])
 
-    def test_only_scenarios_without_control_share_a_process(self):
+    def test_changes_are_undone_half_an_hour_before_the_next(self):
+        one, two = load("""
+scenarios:
+  - name: a
+    steps:
+      - {down: 10.0.0.1}
+      - {drain: 10.0.0.2}
+      - {down: 10.0.0.3}
+      - {up: 10.0.0.3}
+      - {weight: {10.0.0.2: 1}}
+      - {in: eth / arp, verdict: pass not_ip}
+  - {name: b, in: eth / arp, verdict: pass not_ip}
+""")
+        batch = replay.Batch([one, two])
+        self.assertEqual([e for e in batch.events if e["before"] == 1],
+                         [{"before": 1, "up": "10.0.0.1"}, {"before": 1, "enable": "10.0.0.2"},
+                          {"before": 1, "weight": {"10.0.0.2": 7}}])
+        times = [time - batch.frames[0][0] for time, _ in batch.frames]
+        self.assertEqual(times, [0, replay.HOUR_NS // 2, replay.HOUR_NS])
+        self.assertEqual(batch.packets, [(one, one.packets[0]), None, (two, two.packets[0])])
+
+    def test_scenarios_have_clients_of_their_own(self):
+        one, two = load("""
+scenarios:
+  - {name: a, in: eth / ip4 src=$client, verdict: pass not_ip}
+  - {name: b, in: eth / ip6 src=$client6, verdict: pass not_ip}
+""")
+        self.assertEqual(one.packets[0].text, "eth / ip4 src=100.64.0.1")
+        self.assertEqual(two.packets[0].text, "eth / ip6 src=2001:db8:c:2::7")
+
+    def test_only_scenarios_alone_have_a_process_alone(self):
         made = load("""
 scenarios:
   - {name: a, in: eth / arp, verdict: pass not_ip}
-  - {name: b, in: eth / arp, verdict: pass not_ip}
-  - {name: c, alone: true, in: eth / arp, verdict: pass not_ip}
-  - {name: d, steps: [{up: 10.0.0.1}, {in: eth / arp, verdict: pass not_ip}]}
+  - {name: b, alone: true, in: eth / arp, verdict: pass not_ip}
+  - {name: c, steps: [{up: 10.0.0.1}, {in: eth / arp, verdict: pass not_ip}]}
 """)
         self.assertEqual([[s.name for s in b.scenarios] for b in replay.batches(made)],
-                         [["a", "b"], ["c"], ["d"]])
+                         [["a", "c"], ["b"]])
 
     def test_mistakes_are_named_with_their_line(self):
         for text, words in (
-                ("scenaros: []", ":6.*no 'scenaros'.*did you mean 'scenarios'"),
-                ("scenarios: [{in: eth}]", ":6.*needs a name"),
-                ("scenarios: [{name: a}]", ":6.*either 'in' or 'steps'"),
-                ("scenarios: [{name: a, in: eth}]", ":6.*what is expected"),
-                ("scenarios: [{name: a, in: eth, verdict: drop}]", ":6.*VERDICT REASON"),
+                ("scenaros: []", ":7.*no 'scenaros'.*did you mean 'scenarios'"),
+                ("scenarios: [{in: eth}]", ":7.*needs a name"),
+                ("scenarios: [{name: a}]", ":7.*either 'in' or 'steps'"),
+                ("scenarios: [{name: a, in: eth}]", ":7.*what is expected"),
+                ("scenarios: [{name: a, in: eth, verdict: drop}]", ":7.*VERDICT REASON"),
                 ("scenarios: [{name: a, in: eth, verdict: drop x out}]", "where vip=NAME"),
                 ("scenarios: [{name: a, in: eth, verdict: drop x, out: eth}]", "has no 'out'"),
                 ("scenarios: [{name: a, in: eth, verdict: reply x}]", "needs out"),
@@ -152,7 +184,7 @@ scenarios:
                 ("scenarios: [{name: a, steps: [{advance: 5}]}]", "no time"),
                 ("scenarios: [{name: a, steps: [{weight: 10.0.0.1}]}]", "write {ADDRESS: N}"),
                 ("scenarios:\n  - {name: a, in: e, verdict: drop x}\n"
-                 "  - {name: a, in: e, verdict: drop x}", ":8: two scenarios"),
+                 "  - {name: a, in: e, verdict: drop x}", ":9: two scenarios"),
                 ("words: {a: $b, b: $a}\nscenarios: [{name: a, in: $a, verdict: drop x}]",
                  "contain themselves")):
             with self.assertRaisesRegex(scenario.ScenarioError, words, msg=text):

@@ -15,6 +15,7 @@ SCENARIO_KEYS = {"name", "why", "each", "alone", "steps", "in", "verdict", "out"
 FILE_KEYS = {"about", "config", "words", "scenarios"}
 VERDICTS = ("forward", "reply", "pass", "drop")
 MILLISECOND = 10**6
+LONGEST_NS = 25 * 60 * 10**9
 
 
 class ScenarioError(Exception):
@@ -85,6 +86,14 @@ class Scenario:
     def __init__(self, file, line, name, why, config, alone, steps):
         self.file, self.line, self.name, self.why = file, line, name, why
         self.config, self.alone, self.steps = config, alone, steps
+
+    def weight_of(self, real):
+        """The configured weight of a real."""
+        for pool in yaml.load(self.config, Loader)["pools"]:
+            for known in pool.get("reals") or []:
+                if known["address"] == real:
+                    return known.get("weight", 100)
+        raise ScenarioError(f"{self.place()}: the configuration has no real {real}")
 
     def place(self, line=None):
         return f"{shown(self.file)}:{line or self.line}"
@@ -193,7 +202,8 @@ class Reader:
         check_keys(top, FILE_KEYS, self.where(1), "a scenario file")
         self.config = self.read_config(top)
         self.words.update(top.get("words") or {})
-        scenarios = [self.scenario(item) for item in top.get("scenarios") or []]
+        scenarios = [self.scenario(item, index)
+                     for index, item in enumerate(top.get("scenarios") or [])]
         names = set()
         for s in scenarios:
             if s.name in names:
@@ -221,8 +231,11 @@ class Reader:
             raise ScenarioError(f"{self.where(top.lines['config'])}: config {name}: "
                                 f"{e.strerror}: {e.filename}") from None
 
-    def scenario(self, item):
+    def scenario(self, item, index):
         line = getattr(item, "line", 1)
+        # An address of its own for each scenario, so that no flow meets one of another.
+        self.words.update(client=f"100.64.{index // 250}.{index % 250 + 1}",
+                          client6=f"2001:db8:c:{index + 1:x}::7")
         check_keys(item, SCENARIO_KEYS, self.where(line), "a scenario")
         name = item.get("name")
         if not isinstance(name, str):
@@ -238,6 +251,8 @@ class Reader:
             steps = [step]
         clock = Clock()
         made = [made for step in steps for made in self.step(step, rows, clock)]
+        if clock.now > LONGEST_NS:
+            raise ScenarioError(f"{self.where(line)}: '{name}' takes longer than 25 minutes")
         return Scenario(self.path, line, name, item.get("why"), self.config,
                         bool(item.get("alone")), made)
 
