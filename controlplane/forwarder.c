@@ -87,6 +87,11 @@ bool forwarder_attached(const struct forwarder *f, const char *ifname)
 	return xdp_engine_attached(f->xdp, ifname);
 }
 
+int forwarder_shared(const struct forwarder *f, const char *ifname)
+{
+	return xdp_engine_shared(f->xdp, ifname);
+}
+
 static bool named(const struct config_node *node, const char *ifname)
 {
 	for (size_t i = 0; i < node->n_interfaces; i++) {

@@ -32,6 +32,9 @@ uint32_t forwarder_program_id(const struct forwarder *f);
 int forwarder_attach(struct forwarder *f, const char *ifname, enum config_xdp_mode mode,
 		     struct err *err) __attribute__((warn_unused_result));
 bool forwarder_attached(const struct forwarder *f, const char *ifname);
+
+/* How many programs share the interface with ours, itself included; 0 when ours is there alone. */
+int forwarder_shared(const struct forwarder *f, const char *ifname);
 /* Detach from what an earlier daemon attached to and node doesn't name. */
 int forwarder_detach_others(struct forwarder *f, const struct config_node *node, struct err *err)
 	__attribute__((warn_unused_result));

@@ -34,6 +34,27 @@ static void note(struct examination *x, const char *name, enum outcome outcome, 
 					words[outcome], "text", text, "hint", doc_text(hint)));
 }
 
+/* Attached, and in which of the two ways. */
+static void look_at_attachment(struct examination *x, const char *name)
+{
+	const struct forwarder *f = x->d->forwarder;
+	int shared;
+
+	if (!forwarder_attached(f, name)) {
+		note(x, "program_attached", OUTCOME_FAIL, "the journal says why: fairway journal",
+		     "the program isn't attached to %s", name);
+		return;
+	}
+	shared = forwarder_shared(f, name);
+	if (shared)
+		note(x, "program_attached", OUTCOME_OK, NULL,
+		     "program %u on %s, one of %d that libxdp's dispatcher runs there",
+		     forwarder_program_id(f), name, shared);
+	else
+		note(x, "program_attached", OUTCOME_OK, NULL, "program %u on %s, by its own link",
+		     forwarder_program_id(f), name);
+}
+
 static void look_at_program(struct examination *x)
 {
 	const struct config_node *node = &x->d->cfg->node;
@@ -51,13 +72,7 @@ static void look_at_program(struct examination *x)
 		}
 		note(x, "interface", link.up ? OUTCOME_OK : OUTCOME_FAIL, link.up ? NULL : hint,
 		     "interface %s is %s, MTU %u", name, link.up ? "up" : "down", link.mtu);
-		if (forwarder_attached(x->d->forwarder, name))
-			note(x, "program_attached", OUTCOME_OK, NULL, "program %u on %s",
-			     forwarder_program_id(x->d->forwarder), name);
-		else
-			note(x, "program_attached", OUTCOME_FAIL,
-			     "the journal says why: fairway journal",
-			     "the program isn't attached to %s", name);
+		look_at_attachment(x, name);
 	}
 }
 

@@ -18,7 +18,10 @@ extern "C" {
 
 #include "controlplane/publish/publish.h"
 #include "controlplane/publish/xdp_backend.h"
+#include "dataplane/xdp/dispatcher.h"
 #include "dataplane/xdp/engine.h"
+
+#include "bpf/xdp_drop.skel.h"
 }
 
 namespace
@@ -31,7 +34,7 @@ class Engine : public testing::Test
       protected:
 	static void SetUpTestSuite()
 	{
-		static char template_dir[] = "/tmp/fwxdpXXXXXX";
+		char template_dir[] = "/tmp/fwxdpXXXXXX";
 
 		if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS))
 			return;
@@ -54,6 +57,8 @@ class Engine : public testing::Test
 			return;
 		umount2(dir.c_str(), MNT_DETACH);
 		rmdir(dir.c_str());
+		dir.clear();
+		ready = false;
 	}
 
 	void SetUp() override
@@ -146,7 +151,8 @@ TEST_F(Engine, ForwardsAFrameAsTheTablesSay)
 
 	configure();
 	const struct lb_moment moment = {};
-	ASSERT_EQ(xdp_engine_run(e, &moment, in.data(), in.size(), out, &len, &trace, &err), 0) << err.text;
+	ASSERT_EQ(xdp_engine_run(e, &moment, in.data(), in.size(), out, &len, &trace, &err), 0)
+		<< err.text;
 	EXPECT_EQ(trace.verdict, (uint32_t)LB_FORWARD);
 	ASSERT_EQ(len, in.size() + 20);
 	EXPECT_EQ(memcmp(out + 34, &in[14], 40), 0) << "the inner packet is another";
@@ -253,6 +259,165 @@ TEST_F(Engine, SaysWhatIsMissing)
 TEST_F(Engine, AGracePeriodEnds)
 {
 	xdp_engine_grace(e);
+}
+
+/* An interface on which libxdp runs a program of somebody else, which drops all that it sees. It is
+ * loaded under libxdp's own dispatcher, as by a tool that knows nothing of Fairway. */
+class Shared : public Engine
+{
+      protected:
+	void SetUp() override
+	{
+		int rc;
+
+		Engine::SetUp();
+		if (IsSkipped() || HasFatalFailure())
+			return;
+		setenv("LIBXDP_BPFFS", bpffs.c_str(), 1);
+		ifindex = if_nametoindex("v0");
+		other = xdp_drop_bpf__open();
+		ASSERT_NE(other, nullptr);
+		setenv("LIBXDP_OBJECT_PATH", "/usr/lib/x86_64-linux-gnu/bpf", 1);
+		rc = dispatcher_join(ifindex, false, other->obj, "xdp_drop", &other_id, &err);
+		unsetenv("LIBXDP_OBJECT_PATH");
+		if (rc == -EOPNOTSUPP)
+			GTEST_SKIP() << err.text;
+		ASSERT_EQ(rc, 0) << err.text;
+		configure();
+	}
+
+	void TearDown() override
+	{
+		if (other_id && runs(other_id)) {
+			EXPECT_EQ(dispatcher_leave(ifindex, &other_id, 1, &err), 0) << err.text;
+		}
+		if (ifindex) {
+			EXPECT_EQ(look().holder, DISPATCHER_FREE) << "left behind";
+		}
+		xdp_drop_bpf__destroy(other);
+		Engine::TearDown();
+	}
+
+	struct dispatcher_view look()
+	{
+		struct dispatcher_view v = {};
+
+		EXPECT_EQ(dispatcher_look(ifindex, &v, &err), 0) << err.text;
+		return v;
+	}
+
+	bool runs(uint32_t id)
+	{
+		struct dispatcher_view v = look();
+
+		for (int i = 0; i < v.n; i++)
+			if (v.programs[i].id == id)
+				return true;
+		return false;
+	}
+
+	/* What all programs of the interface together make of a frame. */
+	uint32_t answer(std::vector<uint8_t> in)
+	{
+		std::vector<uint8_t> out(2048);
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in.data(), .data_out = out.data(),
+			    .data_size_in = (uint32_t)in.size(),
+			    .data_size_out = (uint32_t)out.size(), .repeat = 1);
+		int fd = bpf_prog_get_fd_by_id(attached_id("v0"));
+
+		EXPECT_GE(fd, 0);
+		EXPECT_EQ(bpf_prog_test_run_opts(fd, &opts), 0) << strerror(errno);
+		::close(fd);
+		return opts.retval;
+	}
+
+	static std::vector<uint8_t> frame_to(uint8_t last)
+	{
+		std::vector<uint8_t> f = frame();
+
+		f[33] = last;
+		f[25] = (uint8_t)(f[25] + 0x50 - last);
+		return f;
+	}
+
+	/* A VIP's packets leave by our program; others go on to the one that drops. */
+	void expect_both_run()
+	{
+		EXPECT_EQ(answer(frame()), (uint32_t)XDP_TX);
+		EXPECT_EQ(answer(frame_to(0x51)), (uint32_t)XDP_DROP);
+		EXPECT_EQ(look().n, 2);
+		EXPECT_TRUE(runs(other_id));
+		EXPECT_TRUE(xdp_engine_attached(e, "v0"));
+		EXPECT_EQ(xdp_engine_shared(e, "v0"), 2);
+	}
+
+	unsigned ifindex = 0;
+	uint32_t other_id = 0;
+	struct xdp_drop_bpf *other = nullptr;
+};
+
+TEST_F(Shared, RunsBesideAnotherProgramAndHandsOnWhatItPasses)
+{
+	EXPECT_FALSE(xdp_engine_attached(e, "v0"));
+	EXPECT_EQ(xdp_engine_shared(e, "v0"), 0);
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	expect_both_run();
+	uint32_t dispatcher = attached_id("v0");
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_EQ(attached_id("v0"), dispatcher) << "what is as it should be stays untouched";
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
+	EXPECT_FALSE(xdp_engine_attached(e, "v0"));
+	EXPECT_TRUE(runs(other_id)) << "only ours leaves";
+	EXPECT_EQ(look().n, 1);
+	EXPECT_EQ(answer(frame()), (uint32_t)XDP_DROP);
+}
+
+TEST_F(Shared, StaysWhenTheOtherProgramLeaves)
+{
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	ASSERT_EQ(dispatcher_leave(ifindex, &other_id, 1, &err), 0) << err.text;
+	EXPECT_TRUE(xdp_engine_attached(e, "v0"));
+	EXPECT_EQ(answer(frame()), (uint32_t)XDP_TX);
+	EXPECT_EQ(answer(frame_to(0x51)), (uint32_t)XDP_PASS);
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
+}
+
+TEST_F(Shared, ARestartFindsItAgain)
+{
+	char names[LB_IFACES_MAX][16];
+
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	uint32_t dispatcher = attached_id("v0");
+	close();
+	EXPECT_EQ(answer(frame()), (uint32_t)XDP_TX) << "it outlives its process";
+	open();
+	ASSERT_EQ(xdp_engine_links(e, names, LB_IFACES_MAX), 1);
+	EXPECT_STREQ(names[0], "v0");
+	EXPECT_TRUE(xdp_engine_attached(e, "v0"));
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_EQ(attached_id("v0"), dispatcher) << "the same program needs no replacement";
+	expect_both_run();
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
+	EXPECT_EQ(xdp_engine_links(e, names, LB_IFACES_MAX), 0);
+}
+
+TEST_F(Shared, GrowingReplacesItAndNoOther)
+{
+	struct addr vip = {4, {203, 0, 113, 82}};
+
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	for (uint16_t port = 1; port < 400; port++)
+		ASSERT_EQ(publish_service_set(p, "more", &vip, 6, port, "web", &err), 0)
+			<< err.text;
+	expect_both_run();
+	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
+	EXPECT_EQ(look().n, 1);
+}
+
+TEST_F(Shared, RefusesAnotherModeThanTheDispatchers)
+{
+	EXPECT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_GENERIC, &err), -EINVAL);
+	EXPECT_NE(std::string(err.text).find("native mode"), std::string::npos) << err.text;
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "controlplane/base/cleanup.h"
+#include "dataplane/xdp/dispatcher.h"
 
 #define LINK_PREFIX "link-"
 
@@ -38,22 +39,19 @@ static int open_link(const struct xdp_engine *e, const char *ifname, struct bpf_
 
 static int unpin_link(const struct xdp_engine *e, const char *ifname, struct err *err)
 {
-	char name[sizeof(LINK_PREFIX) + IF_NAMESIZE], path[512];
+	char name[sizeof(LINK_PREFIX) + IF_NAMESIZE];
 
 	snprintf(name, sizeof(name), LINK_PREFIX "%s", ifname);
-	if (xdp_pin_path(e, name, path, sizeof(path)))
-		return err_set(err, -ENAMETOOLONG, "%s/%s: path too long", e->bpffs, name);
-	if (unlink(path) && errno != ENOENT)
-		return err_set(err, -errno, "remove %s: %s", path, strerror(errno));
-	return 0;
+	return xdp_unpin(e, name, err);
 }
 
 static const char *attach_hint(int code, enum xdp_mode mode)
 {
 	switch (code) {
 	case EBUSY:
-		return " (another XDP program is attached: see `ip link show`; detach it with "
-		       "`ip link set dev DEV xdp off`)";
+		return " (another XDP program is attached, and not by libxdp, which could run both: "
+		       "see `ip link show`; detach it with `ip link set dev DEV xdp off`, or load "
+		       "it with xdp-loader)";
 	case EOPNOTSUPP:
 		return mode == XDP_MODE_NATIVE
 			       ? " (the driver has no native XDP; set node.xdp_mode: generic)"
@@ -94,6 +92,20 @@ static int attached_mode(unsigned ifindex, enum xdp_mode *ret_mode)
 	return 0;
 }
 
+/* Where we have no link: by one of our own, or as one of libxdp's programs if those are there. */
+static int attach_first(struct xdp_engine *e, const char *ifname, unsigned ifindex,
+			enum xdp_mode mode, struct err *err)
+{
+	struct dispatcher_view v;
+	int rc = dispatcher_look(ifindex, &v, err);
+
+	if (rc)
+		return err_prefix(err, rc, "attach to %s", ifname);
+	if (v.holder == DISPATCHER_LIBXDP)
+		return xdp_shared_attach(e, &e->set, ifname, &v, mode == XDP_MODE_GENERIC, err);
+	return attach_new(e, ifname, ifindex, mode, err);
+}
+
 int xdp_engine_attach(struct xdp_engine *e, const char *ifname, enum xdp_mode mode, struct err *err)
 {
 	unsigned ifindex = if_nametoindex(ifname);
@@ -108,13 +120,13 @@ int xdp_engine_attach(struct xdp_engine *e, const char *ifname, enum xdp_mode mo
 		return err_set(err, -EINVAL, "attaching needs a bpffs to pin to");
 	link = open_link(e, ifname, &info);
 	if (link < 0)
-		return attach_new(e, ifname, ifindex, mode, err);
+		return attach_first(e, ifname, ifindex, mode, err);
 	/* The link of a device that is gone, or of another mode, can't be updated. */
 	if (info.xdp.ifindex != ifindex || attached_mode(ifindex, &now) || now != mode) {
 		rc = unpin_link(e, ifname, err);
 		close(link);
 		link = -1;
-		return rc ? rc : attach_new(e, ifname, ifindex, mode, err);
+		return rc ? rc : attach_first(e, ifname, ifindex, mode, err);
 	}
 	if (info.prog_id != e->set.prog_id && bpf_link_update(link, e->set.prog_fd, NULL))
 		return err_set(err, -errno, "replace the program on %s: %s", ifname,
@@ -128,7 +140,16 @@ bool xdp_engine_attached(const struct xdp_engine *e, const char *ifname)
 	struct bpf_link_info info;
 	AUTO_CLOSE int link = e->bpffs && ifindex ? open_link(e, ifname, &info) : -1;
 
-	return link >= 0 && info.xdp.ifindex == ifindex && info.prog_id == e->set.prog_id;
+	if (link >= 0 && info.xdp.ifindex == ifindex)
+		return info.prog_id == e->set.prog_id;
+	return e->bpffs && xdp_shared_attached(e, ifname, NULL);
+}
+
+int xdp_engine_shared(const struct xdp_engine *e, const char *ifname)
+{
+	int programs = 0;
+
+	return e->bpffs && xdp_shared_attached(e, ifname, &programs) ? programs : 0;
 }
 
 int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
@@ -138,49 +159,67 @@ int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
 
 	if (link >= 0 && bpf_link_detach(link) && errno != ENOLINK)
 		return err_set(err, -errno, "detach from %s: %s", ifname, strerror(errno));
-	return unpin_link(e, ifname, err);
+	return unpin_link(e, ifname, err) ?: xdp_shared_detach(e, ifname, err);
 }
 
-int xdp_engine_links(const struct xdp_engine *e, char names[][16], int max)
+/* The name of the interface that a pin is for, or NULL. */
+static const char *pin_interface(const char *pin, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(pin, prefix, n) == 0 && strlen(pin + n) < IF_NAMESIZE ? pin + n : NULL;
+}
+
+/* Names of the interfaces that have a pin of that kind, after the n that are known. */
+static int list_pins(const struct xdp_engine *e, const char *prefix, char names[][16], int n,
+		     int max)
 {
 	struct dirent *entry;
-	DIR *dir;
-	int n = 0;
+	DIR *dir = opendir(e->bpffs);
 
-	if (!e->bpffs)
-		return 0;
-	dir = opendir(e->bpffs);
 	if (!dir)
 		return -errno;
 	while (n < max && (entry = readdir(dir))) {
-		const char *ifname = entry->d_name + strlen(LINK_PREFIX);
+		const char *ifname = pin_interface(entry->d_name, prefix);
 
-		if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0 ||
-		    strlen(ifname) >= IF_NAMESIZE)
-			continue;
-		memcpy(names[n++], ifname, strlen(ifname) + 1);
+		if (ifname)
+			memcpy(names[n++], ifname, strlen(ifname) + 1);
 	}
 	closedir(dir);
 	return n;
 }
 
-int xdp_links_update(const struct xdp_engine *e, int prog_fd, struct err *err)
+int xdp_engine_links(const struct xdp_engine *e, char names[][16], int max)
 {
-	char names[LB_IFACES_MAX][16];
-	int n = xdp_engine_links(e, names, LB_IFACES_MAX);
+	int n = e->bpffs ? list_pins(e, LINK_PREFIX, names, 0, max) : 0;
+
+	return n < 0 || !e->bpffs ? n : list_pins(e, XDP_SHARED_PREFIX, names, n, max);
+}
+
+static int update_link(const struct xdp_engine *e, const char *ifname, int prog_fd, struct err *err)
+{
+	struct bpf_link_info info;
+	AUTO_CLOSE int link = open_link(e, ifname, &info);
+
+	/* A link without a device is swept up by the next attach. */
+	if (link >= 0 && info.xdp.ifindex && bpf_link_update(link, prog_fd, NULL))
+		return err_set(err, -errno, "replace the program on %s: %s", ifname,
+			       strerror(errno));
+	return 0;
+}
+
+int xdp_links_update(const struct xdp_engine *e, const struct xdp_set *s, struct err *err)
+{
+	char names[2 * LB_IFACES_MAX][16];
+	int links = list_pins(e, LINK_PREFIX, names, 0, LB_IFACES_MAX);
+	int n = links < 0 ? links
+			  : list_pins(e, XDP_SHARED_PREFIX, names, links, 2 * LB_IFACES_MAX);
+	int rc = 0;
 
 	if (n < 0)
 		return err_set(err, n, "read %s: %s", e->bpffs, strerror(-n));
-	for (int i = 0; i < n; i++) {
-		struct bpf_link_info info;
-		AUTO_CLOSE int link = open_link(e, names[i], &info);
-
-		/* A link without a device is swept up by the next attach. */
-		if (link < 0 || !info.xdp.ifindex)
-			continue;
-		if (bpf_link_update(link, prog_fd, NULL))
-			return err_set(err, -errno, "replace the program on %s: %s", names[i],
-				       strerror(errno));
-	}
-	return 0;
+	for (int i = 0; i < n && !rc; i++)
+		rc = i < links ? update_link(e, names[i], s->prog_fd, err)
+			       : xdp_shared_update(e, s, names[i], err);
+	return rc;
 }

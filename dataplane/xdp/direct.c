@@ -94,3 +94,15 @@ int xdp_direct_load_object(struct bpf_object *obj)
 	loading = NULL;
 	return rc;
 }
+
+int xdp_direct_load_by(struct balancer_bpf *skel,
+		       int (*loader)(void *arg, struct bpf_object *obj, struct err *err), void *arg,
+		       struct err *err)
+{
+	int rc;
+
+	loading = skel->obj;
+	rc = loader(arg, skel->obj, err);
+	loading = NULL;
+	return rc;
+}

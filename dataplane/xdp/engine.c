@@ -98,7 +98,7 @@ static int adopt(struct xdp_engine *e, int pinned_fd, struct err *err)
 		return xdp_pin_set(e, &e->set, err);
 	}
 	if (!rc)
-		rc = xdp_links_update(e, e->set.prog_fd, err);
+		rc = xdp_links_update(e, &e->set, err);
 	if (!rc)
 		rc = xdp_pin_set(e, &e->set, err);
 	close(old_fd);
@@ -274,7 +274,7 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 	if (!rc)
 		rc = move->fill(move->arg, &grown.tables, &e->set.tables, err);
 	if (!rc && e->bpffs)
-		rc = xdp_links_update(e, grown.prog_fd, err);
+		rc = xdp_links_update(e, &grown, err);
 	if (rc) {
 		xdp_set_fini(&grown);
 		return err_prefix(err, rc, "grow the tables");

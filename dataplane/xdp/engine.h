@@ -9,6 +9,7 @@
  *   <bpffs>/balancer       the program
  *   <bpffs>/lb_*           its maps, the tables of dataplane/core/tables.h
  *   <bpffs>/link-IFNAME    what attaches it to an interface
+ *   <bpffs>/shared-IFNAME  or, where libxdp runs programs of others, ours among them
  *
  * What is attached is the truth: a later process finds the program by its pin and the maps by the
  * program, keeps the maps, and puts its own program in place of the old one in one step.
@@ -50,12 +51,18 @@ struct lb_tables *xdp_engine_tables(struct xdp_engine *e);
 uint32_t xdp_engine_program_id(const struct xdp_engine *e);
 
 /* Attach to an interface, or put this program in place of the one that an earlier process attached
- * there, without a packet between. Refuses where another program is attached. */
+ * there, without a packet between. Where libxdp's dispatcher runs programs already, this one
+ * becomes one of them, and what it passes goes on to the next. Refuses where another program is
+ * attached without a dispatcher. */
 int xdp_engine_attach(struct xdp_engine *e, const char *ifname, enum xdp_mode mode, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* Is this engine's program what runs on the interface now? */
 bool xdp_engine_attached(const struct xdp_engine *e, const char *ifname);
+
+/* How many programs share the interface with this one by libxdp's dispatcher, itself included; 0
+ * when it has the interface for itself or isn't attached. */
+int xdp_engine_shared(const struct xdp_engine *e, const char *ifname);
 
 /* Detach from one interface. 0 also when it wasn't attached. */
 int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
@@ -91,8 +98,7 @@ void xdp_engine_grace(struct xdp_engine *e);
  */
 int xdp_engine_run(struct xdp_engine *e, const struct lb_moment *moment, const void *frame,
 		   size_t len, void *out, size_t *ret_out_len, struct lb_trace *ret_trace,
-		   struct err *err)
-	__attribute__((warn_unused_result));
+		   struct err *err) __attribute__((warn_unused_result));
 
 /* Run one frame through the very program that is in force (BPF_PROG_TEST_RUN) and through the
  * twin: 0 when both forward it with the same bytes. The counters don't keep the probe. */

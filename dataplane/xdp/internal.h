@@ -69,11 +69,19 @@ int xdp_set_adopt(struct xdp_set *s, int prog_fd, struct err *err);
 extern const char *const xdp_pin_names[XDP_MAPS];
 extern const char *const xdp_map_names[XDP_MAPS];
 
+/* Open the program over the set's maps and have somebody else load it. */
+int xdp_set_load_by(const struct xdp_set *s,
+		    int (*loader)(void *arg, struct bpf_object *obj, struct err *err), void *arg,
+		    struct err *err);
+
 struct balancer_bpf;
 /* Loading with tables at constant addresses, see direct.c: init before the object is opened, then
  * load in place of balancer_bpf__load(), whose return value it is. */
 int xdp_direct_init(struct err *err) __attribute__((warn_unused_result));
 int xdp_direct_load(struct balancer_bpf *skel) __attribute__((warn_unused_result));
+int xdp_direct_load_by(struct balancer_bpf *skel,
+		       int (*loader)(void *arg, struct bpf_object *obj, struct err *err), void *arg,
+		       struct err *err) __attribute__((warn_unused_result));
 /* The same for another build of the program, opened from a file (tools/bench). */
 int xdp_direct_load_object(struct bpf_object *obj) __attribute__((warn_unused_result));
 
@@ -86,8 +94,22 @@ int xdp_pin(const struct xdp_engine *e, const char *name, int fd, struct err *er
 int xdp_pin_set(const struct xdp_engine *e, const struct xdp_set *s, struct err *err);
 int xdp_pin_path(const struct xdp_engine *e, const char *name, char *buf, size_t len);
 
-/* Point every pinned link at the program. */
-int xdp_links_update(const struct xdp_engine *e, int prog_fd, struct err *err);
+int xdp_unpin(const struct xdp_engine *e, const char *name, struct err *err);
+
+/* Put the set's program in place of ours on every interface that pins name. */
+int xdp_links_update(const struct xdp_engine *e, const struct xdp_set *s, struct err *err);
+
+/* Interfaces under libxdp's dispatcher, see shared.c. Their pins are called by this and the name.
+ */
+#define XDP_SHARED_PREFIX "shared-"
+
+struct dispatcher_view;
+int xdp_shared_attach(const struct xdp_engine *e, const struct xdp_set *s, const char *ifname,
+		      const struct dispatcher_view *v, bool generic, struct err *err);
+bool xdp_shared_attached(const struct xdp_engine *e, const char *ifname, int *ret_programs);
+int xdp_shared_update(const struct xdp_engine *e, const struct xdp_set *s, const char *ifname,
+		      struct err *err);
+int xdp_shared_detach(const struct xdp_engine *e, const char *ifname, struct err *err);
 
 void xdp_twin_drop(struct xdp_engine *e);
 

@@ -29,6 +29,17 @@ int xdp_pin(const struct xdp_engine *e, const char *name, int fd, struct err *er
 	return 0;
 }
 
+int xdp_unpin(const struct xdp_engine *e, const char *name, struct err *err)
+{
+	char path[512];
+
+	if (xdp_pin_path(e, name, path, sizeof(path)))
+		return err_set(err, -ENAMETOOLONG, "%s/%s: path too long", e->bpffs, name);
+	if (unlink(path) && errno != ENOENT)
+		return err_set(err, -errno, "remove %s: %s", path, strerror(errno));
+	return 0;
+}
+
 int xdp_pin_set(const struct xdp_engine *e, const struct xdp_set *s, struct err *err)
 {
 	int rc;

@@ -161,7 +161,7 @@ int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const
 }
 
 /* Opens the skeleton and sets maps and constants for the set. */
-static int open_for_set(struct xdp_set *s, char *log, struct balancer_bpf **ret_skel,
+static int open_for_set(const struct xdp_set *s, char *log, struct balancer_bpf **ret_skel,
 			struct err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log,
@@ -243,6 +243,31 @@ int xdp_set_load(struct xdp_set *s, struct err *err)
 	if (!rc)
 		rc = program_id(s->prog_fd, &s->prog_id, err);
 	balancer_bpf__destroy(skel);
+	return rc;
+}
+
+int xdp_set_load_by(const struct xdp_set *s,
+		    int (*loader)(void *arg, struct bpf_object *obj, struct err *err), void *arg,
+		    struct err *err)
+{
+	AUTO_FREE char *log = calloc(1, LOG_BYTES);
+	struct balancer_bpf *skel = NULL;
+	int rc;
+
+	if (!log)
+		return err_set(err, -ENOMEM, "out of memory");
+	rc = xdp_direct_init(err);
+	if (!rc)
+		rc = open_for_set(s, log, &skel, err);
+	if (rc)
+		return rc;
+	rc = xdp_direct_load_by(skel, loader, arg, err);
+	balancer_bpf__destroy(skel);
+	if (rc && *log) {
+		struct err why = *err;
+
+		return err_set(err, rc, "%s; the verifier said: ...%s", why.text, log_end(log));
+	}
 	return rc;
 }
 

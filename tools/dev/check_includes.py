@@ -29,7 +29,7 @@ RULES = {
     # The forwarding core and the engines that carry it.
     "dataplane/core": [],
     "dataplane/native": [CORE, BASE],
-    "dataplane/xdp": [CORE, BASE, "bpf/balancer.skel.h"],
+    "dataplane/xdp": [CORE, BASE, "bpf/balancer.skel.h", "bpf/dispatcher.skel.h"],
     "dataplane/dpdk": [CORE, BASE, "dataplane/native/"],
     "bpf": [CORE],
     # The control plane: each part by itself, vip/ and the program put them together.
@@ -64,6 +64,8 @@ TEST_RULES = {
     "dataplane/native": ["controlplane/publish/"],
     "dataplane/xdp": ["controlplane/publish/"],
     "dataplane/dpdk": ["controlplane/publish/"],
+    # What runs on an interface beside the balancer.
+    "controlplane/publish": ["bpf/xdp_drop.skel.h"],
 }
 
 # Folders that take nothing from the system but these headers. Tests may take what they like.
