@@ -6,17 +6,26 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/balancer.h"
 #include "dataplane/core/memory.h"
 #include "dataplane/core/tables.h"
 #include "dataplane/core/wire.h"
 
-/* How many elements each table has; the verifier knows these as constants. */
-const volatile __u32 lb_vips_n = 1;
-const volatile __u32 lb_services_n = 1;
-const volatile __u32 lb_reals_n = 1;
-const volatile __u32 lb_denied_n = 1;
-const volatile __u32 lb_limits_n = 1;
-const volatile __u32 lb_counter_stride = 1;
+/* The one variable in .rodata. The program doesn't read it: an instruction that names a place of
+ * lb_constants_here is made a constant by what stands at the same place of lb_constants
+ * (dataplane/xdp/direct.c). */
+const volatile struct lb_constants lb_constants;
+
+struct lb_constants lb_constants_here SEC(".data.constants");
+
+#define CONSTANT(field)                                                                            \
+	({                                                                                         \
+		__u64 value;                                                                       \
+		asm("%0 = lb_constants_here + %1 ll"                                               \
+		    : "=r"(value)                                                                  \
+		    : "i"(__builtin_offsetof(struct lb_constants, field)));                        \
+		value;                                                                             \
+	})
 
 /* The one table that needs no lookup: a data section is an array map of one element too. */
 struct lb_node lb_node SEC(".data.node");
@@ -35,7 +44,6 @@ struct lb_node lb_node SEC(".data.node");
 TABLE(lb_vips, sizeof(struct lb_vip_entry));
 TABLE(lb_services, sizeof(struct lb_service));
 TABLE(lb_reals, sizeof(struct lb_real));
-/* Slots can be more than an element may hold, so each line is one. */
 TABLE(lb_slots, sizeof(struct lb_slot_line));
 TABLE(lb_previous, sizeof(struct lb_slot_line));
 /* Each bucket is one, too. */
@@ -43,7 +51,6 @@ TABLE(lb_flows, sizeof(struct lb_bucket));
 TABLE(lb_fragments, sizeof(struct lb_bucket));
 TABLE(lb_denied, sizeof(struct lb_vip_entry));
 TABLE(lb_limits, sizeof(struct lb_limit));
-/* One element a row. */
 TABLE(lb_counters, sizeof(struct lb_counter));
 TABLE(lb_trace, sizeof(struct lb_trace));
 /* What the traced program is told of the moment. */
@@ -58,19 +65,25 @@ struct lb_target {
 char lb_vips_here SEC(".data.vips");
 char lb_services_here SEC(".data.services");
 char lb_reals_here SEC(".data.reals");
+char lb_slots_here SEC(".data.slots");
+char lb_counters_here SEC(".data.counters");
 char lb_denied_here SEC(".data.denied");
 char lb_limits_here SEC(".data.limits");
 
 /* The barriers hold the index in one register from the comparison to the product: the verifier of
  * Linux 6.1 forgets what a copy was compared to. They also keep the compiler from thinking that it
  * knows how little it would find there. */
-static __always_inline const void *element(const void *table, __u64 index, __u64 count, __u32 bytes)
+static __always_inline void *element(void *table, __u64 index, __u64 count, __u64 bytes)
 {
+	void *at;
+
 	asm volatile("" : "+r"(index), "+r"(table));
 	if (LB_UNLIKELY(index >= count))
 		return (void *)0;
 	asm volatile("" : "+r"(index));
-	return table + index * bytes;
+	at = table + index * bytes;
+	__builtin_assume(at != (void *)0);
+	return at;
 }
 
 static __always_inline const struct lb_node *lb_table_node(const struct lb_target *t)
@@ -78,33 +91,55 @@ static __always_inline const struct lb_node *lb_table_node(const struct lb_targe
 	return &lb_node;
 }
 
+/* Of a table whose size is a power of two: every index within the mask is one. */
+static __always_inline const struct lb_vip_entry *masked(void *table, __u64 index, __u64 mask)
+{
+	index &= mask;
+	asm volatile("" : "+r"(index), "+r"(table));
+	table += index * sizeof(struct lb_vip_entry);
+	__builtin_assume(table != (void *)0);
+	return table;
+}
+
 static __always_inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t,
 							       __u32 index)
 {
-	return element(&lb_vips_here, index, lb_vips_n, sizeof(struct lb_vip_entry));
+	return masked(&lb_vips_here, index, CONSTANT(vips_mask));
 }
 
 static __always_inline const struct lb_service *lb_table_service(const struct lb_target *t,
 								 __u32 index)
 {
-	return element(&lb_services_here, index, lb_services_n, sizeof(struct lb_service));
+	return element(&lb_services_here, index, CONSTANT(services), sizeof(struct lb_service));
 }
 
 static __always_inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
 {
-	return element(&lb_reals_here, index, lb_reals_n, sizeof(struct lb_real));
+	return element(&lb_reals_here, index, CONSTANT(reals), sizeof(struct lb_real));
 }
 
-static __always_inline const struct lb_slot_line *lb_table_slots(const struct lb_target *t,
-								 __u32 line)
+/* A slot within its line, which may be NULL. */
+static __always_inline const __u16 *slot_of(const struct lb_slot_line *line, __u32 slot)
 {
-	return bpf_map_lookup_elem(&lb_slots, &line);
+	return line ? &line->slot[slot % LB_SLOTS_PER_LINE] : (void *)0;
 }
 
-static __always_inline const struct lb_slot_line *lb_table_previous(const struct lb_target *t,
-								    __u32 line)
+static __always_inline const __u16 *lb_table_slot(const struct lb_target *t, __u32 slot)
 {
-	return bpf_map_lookup_elem(&lb_previous, &line);
+	__u32 line;
+
+	if (CONSTANT(slots))
+		return element(&lb_slots_here, slot, CONSTANT(slots), sizeof(__u16));
+	LB_KEEP(slot);
+	line = slot / LB_SLOTS_PER_LINE;
+	return slot_of(bpf_map_lookup_elem(&lb_slots, &line), slot);
+}
+
+static __always_inline const __u16 *lb_table_previous(const struct lb_target *t, __u32 slot)
+{
+	__u32 line = slot / LB_SLOTS_PER_LINE;
+
+	return slot_of(bpf_map_lookup_elem(&lb_previous, &line), slot);
 }
 
 static __always_inline struct lb_bucket *lb_table_flow(const struct lb_target *t, __u32 bucket)
@@ -120,13 +155,12 @@ static __always_inline struct lb_bucket *lb_table_fragment(const struct lb_targe
 static __always_inline const struct lb_vip_entry *lb_table_denied(const struct lb_target *t,
 								  __u32 index)
 {
-	return element(&lb_denied_here, index, lb_denied_n, sizeof(struct lb_vip_entry));
+	return masked(&lb_denied_here, index, CONSTANT(denied_mask));
 }
 
 static __always_inline struct lb_limit *lb_table_limit(const struct lb_target *t, __u32 index)
 {
-	return (struct lb_limit *)element(&lb_limits_here, index, lb_limits_n,
-					  sizeof(struct lb_limit));
+	return element(&lb_limits_here, index, CONSTANT(limits), sizeof(struct lb_limit));
 }
 
 static __always_inline __u32 lb_frame_bytes(const struct lb_target *t)
@@ -157,22 +191,27 @@ static __always_inline int lb_may_write(const struct lb_target *t)
 
 static __always_inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)
 {
-	return LB_COUNTER_REASONS + lb_services_n + real;
+	return (__u32)CONSTANT(counters_first_real) + real;
 }
 
+/* The row of this CPU. */
 static __always_inline struct lb_counter *own_counters(void)
 {
 	__u32 row = bpf_get_smp_processor_id();
 
+	if (CONSTANT(counter_rows))
+		return element(&lb_counters_here, row, CONSTANT(counter_rows),
+			       CONSTANT(counter_row_bytes));
 	return bpf_map_lookup_elem(&lb_counters, &row);
 }
 
 static __always_inline void count(struct lb_counter *row, __u32 counter, __u32 bytes)
 {
-	if (counter < lb_counter_stride) {
-		row += counter;
-		row->packets++;
-		row->bytes += bytes;
+	struct lb_counter *c = element(row, counter, CONSTANT(counter_stride), sizeof(*row));
+
+	if (c) {
+		c->packets++;
+		c->bytes += bytes;
 	}
 }
 
@@ -222,27 +261,29 @@ static __always_inline int encapsulate(struct xdp_md *ctx, struct lb_decision *d
 static __always_inline int encapsulate_by_kind(struct xdp_md *ctx, struct lb_decision *d,
 					       __u32 n_tags, int more)
 {
-	if (LB_LIKELY(d->grow_bytes == LB_GROW_IP4))
+	__u32 grow_bytes = d->grow_bytes;
+
+	if (LB_LIKELY(grow_bytes == LB_GROW_IP4))
 		return encapsulate(ctx, d, LB_GROW_IP4, n_tags, more);
-	if (d->grow_bytes == LB_GROW_IP6)
+	/* Or the compiler makes one computed jump of all. */
+	LB_KEEP(grow_bytes);
+	if (grow_bytes == LB_GROW_IP6)
 		return encapsulate(ctx, d, LB_GROW_IP6, n_tags, more);
-	if (d->grow_bytes == LB_GROW_GUE4)
+	if (grow_bytes == LB_GROW_GUE4)
 		return encapsulate(ctx, d, LB_GROW_GUE4, n_tags, more);
-	if (d->grow_bytes == LB_GROW_GUE6)
+	if (grow_bytes == LB_GROW_GUE6)
 		return encapsulate(ctx, d, LB_GROW_GUE6, n_tags, more);
 	return encapsulate(ctx, d, 0, n_tags, more);
 }
 
 /* Cut Ethernet padding off. What data_end shows may be less than all of the frame, which then has
- * no padding but is asked all the same. */
-static __always_inline int trim(struct xdp_md *ctx, const struct lb_decision *d, __u32 n_tags)
+ * none or, if its sender lied, more. */
+static __always_inline int trim(struct xdp_md *ctx, const struct lb_decision *d, __u32 l2)
 {
-	__u32 seen = (__u32)(frame_end(ctx) - frame_start(ctx));
-
-	if (LB_LIKELY(!lb_padding_bytes(seen, d, n_tags)))
+	if (LB_LIKELY(!d->padding || !d->grow_bytes))
 		return 0;
-	return (int)bpf_xdp_adjust_tail(
-		ctx, -(int)lb_padding_bytes((__u32)bpf_xdp_get_buff_len(ctx), d, n_tags));
+	return (int)bpf_xdp_adjust_tail(ctx,
+					(int)(l2 + d->ip_length) - (int)bpf_xdp_get_buff_len(ctx));
 }
 
 static __always_inline int leave(const struct xdp_md *ctx, const struct lb_decision *d)
@@ -286,7 +327,7 @@ static __noinline int encapsulate_any(struct xdp_md *ctx, struct lb_decision *d)
 {
 	__u32 in = d->n_tags, out = d->n_tags_out;
 
-	if (in > LB_TAGS_MAX || out > LB_TAGS_MAX || trim(ctx, d, in))
+	if (in > LB_TAGS_MAX || out > LB_TAGS_MAX || trim(ctx, d, lb_l2_bytes(in)))
 		return -1;
 	return encapsulate_by_kind(ctx, d, out, (int)out - (int)in);
 }
@@ -339,25 +380,39 @@ static __noinline int no_headroom(struct xdp_md *ctx)
 	const struct lb_target t = {.frame_bytes = (__u32)bpf_xdp_get_buff_len(ctx)};
 
 	lb_count(&t, LB_REASON_no_headroom, lb_frame_bytes(&t));
-	return XDP_DROP;
+	return 0;
 }
 
+/* Send a frame of the common kind. */
+static __always_inline int send(struct xdp_md *ctx, const struct lb_target *t,
+				struct lb_decision *d)
+{
+	enum lb_reason reason = LB_REASON_forwarded;
+	int action = XDP_DROP;
+
+	if (LB_UNLIKELY(trim(ctx, d, lb_l2_bytes(0)) || encapsulate_by_kind(ctx, d, 0, 0))) {
+		reason = LB_REASON_no_headroom;
+		no_headroom(ctx);
+	} else {
+		lb_count_forwarded(t, reason, d);
+		action = leave(ctx, d);
+	}
+	if (t->traced)
+		trace(reason, d);
+	return action;
+}
+
+/* The families go their own ways, so that neither asks again which it is. */
 static __always_inline int balance(struct xdp_md *ctx, __u32 traced)
 {
 	const struct lb_target t = {.traced = traced};
 	struct lb_decision d = {};
 
-	if (LB_UNLIKELY(!lb_decide_common(&t, frame_start(ctx), frame_end(ctx), &d)))
-		return balance_any(ctx, traced);
-	if (LB_UNLIKELY(trim(ctx, &d, 0) || encapsulate_by_kind(ctx, &d, 0, 0))) {
-		if (traced)
-			trace(LB_REASON_no_headroom, &d);
-		return no_headroom(ctx);
-	}
-	lb_count_forwarded(&t, LB_REASON_forwarded, &d);
-	if (traced)
-		trace(LB_REASON_forwarded, &d);
-	return leave(ctx, &d);
+	if (LB_LIKELY(lb_decide_common4(&t, frame_start(ctx), frame_end(ctx), &d)))
+		return send(ctx, &t, &d);
+	if (lb_decide_common6(&t, frame_start(ctx), frame_end(ctx), &d))
+		return send(ctx, &t, &d);
+	return balance_any(ctx, traced);
 }
 
 SEC("xdp.tables")

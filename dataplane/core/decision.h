@@ -24,6 +24,10 @@ struct lb_decision {
 	__u32 entropy;
 	__u32 ip_length;  /* inner packet, by its own header */
 	__u32 grow_bytes; /* what goes between Ethernet header and inner packet */
+	/* Bytes at the frame's end that belong to no IP packet (Ethernet padding). They must not
+	 * travel on inside a tunnel; L2 DSR leaves the frame as it is. The target cuts them off
+	 * before it grows the frame. */
+	__u32 padding;
 	__u8 inner_family;
 	/* What follows is set by lb_decide_any() only. */
 	__u8 n_tags;              /* that the frame came with */

@@ -30,29 +30,25 @@ LB_ALWAYS_INLINE __u32 lb_checksum_base(__be32 real_addr)
 	return (real_addr >> 16) + (real_addr & 0xffff);
 }
 
-/* The checksum of a sum of 16-bit or 32-bit words, at most 2^31 of the latter. */
+/* The checksum of a sum of at most 2^15 words of 16 or 32 bits. */
 LB_ALWAYS_INLINE __u16 lb_checksum_fold(__u64 sum)
 {
-	__u32 half;
+	__u64 half;
 
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	half = (__u32)(sum & 0xffff) + (__u32)(sum >> 16);
-	half = (half & 0xffff) + (half >> 16);
-	half = (half & 0xffff) + (half >> 16);
+	/* Below 2^32 + 2^15, so the halves' sum carries once at most. */
+	sum = (__u32)sum + (sum >> 32);
+	half = (sum & 0xffff) + (sum >> 16);
+	half += half >> 16;
 	return (__u16)~half;
 }
 
+/* The next hop's word begins with the address as it stands in the frame; what follows in it is
+ * overwritten by the source. */
 LB_ALWAYS_INLINE void lb_write_eth_addresses(struct lb_eth *eth, const struct lb_decision *d)
 {
-	const __u64 mac = lb_get64(d->iface->mac);
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	lb_put64(eth, (d->nexthop & 0xffffffffffffULL) | mac << 48);
-	lb_put32(&eth->src[2], (__u32)(mac >> 16));
-#else
-	lb_put64(eth, (d->nexthop & ~0xffffULL) | mac >> 48);
-	lb_put32(&eth->src[2], (__u32)(mac >> 16));
-#endif
+	lb_put64(eth, d->nexthop);
+	*(__be16 *)eth->src = *(const __be16 *)d->iface->mac;
+	lb_put32(&eth->src[2], lb_get32(&d->iface->mac[2]));
 }
 
 /* The index of lb_iface within lb_real.nexthop. */

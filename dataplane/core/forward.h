@@ -122,18 +122,19 @@ LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_et
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
+	const __u64 room = (__u64)(end - (const void *)l4);
 	__u32 length = LB_HOST16(ip->total_length) - (__u32)sizeof(*ip);
 	const __u32 src = lb_get32(ip->src), dst = lb_get32(ip->dst);
 	const struct lb_service *service;
 
-	if (ip->version_ihl != 0x45 || length > (__u64)(end - (const void *)l4) ||
+	if (ip->version_ihl != 0x45 || length > room ||
 	    (ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT)))
 		return 0;
 	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
 		return 0;
 	if (src == dst || lb_martian4(src))
 		return 0;
-	d->service = lb_vip_find4(t, node, dst, lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4));
+	d->service = lb_vip_find4(t, dst, lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4));
 	if (d->service == LB_SERVICE_NONE)
 		return 0;
 	service = lb_table_service(t, d->service);
@@ -142,6 +143,7 @@ LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_et
 	if (lb_check_l4(l4, end, length, ip->protocol, 1, 0) != LB_REASON_forwarded)
 		return 0;
 	d->ip_length = length + (__u32)sizeof(*ip);
+	d->padding = (__u32)room - length;
 	d->inner_family = 4;
 	return lb_common_pick(t, node, service, eth,
 			      lb_hash_flow4(node, src, dst, lb_ports(l4), ip->protocol), d);
@@ -152,10 +154,11 @@ LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_et
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
+	const __u64 room = (__u64)(end - (const void *)l4);
 	__u32 length = LB_HOST16(ip->payload_length);
 	const struct lb_service *service;
 
-	if ((*(const __u8 *)ip >> 4) != 6 || length > (__u64)(end - (const void *)l4))
+	if ((*(const __u8 *)ip >> 4) != 6 || length > room)
 		return 0;
 	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP)
 		return 0;
@@ -165,8 +168,7 @@ LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_et
 	    (lb_get32(&ip->src[6]) == lb_get32(&ip->dst[6]) &&
 	     lb_get32(&ip->src[4]) == lb_get32(&ip->dst[4])))
 		return 0;
-	d->service = lb_vip_find6(t, node, ip->dst,
-				  lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6));
+	d->service = lb_vip_find6(t, ip->dst, lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6));
 	if (d->service == LB_SERVICE_NONE)
 		return 0;
 	service = lb_table_service(t, d->service);
@@ -175,30 +177,45 @@ LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_et
 	if (lb_check_l4(l4, end, length, ip->next_header, 1, 0) != LB_REASON_forwarded)
 		return 0;
 	d->ip_length = length + (__u32)sizeof(*ip);
+	d->padding = (__u32)room - length;
 	d->inner_family = 6;
 	return lb_common_pick(t, node, service, eth,
 			      lb_hash_flow6(node, ip->src, ip->dst, lb_ports(l4), ip->next_header),
 			      d);
 }
 
+LB_ALWAYS_INLINE int lb_decide_common4(const struct lb_target *t, const void *data, const void *end,
+				       struct lb_decision *d)
+{
+	const struct lb_eth *eth = data;
+	const struct lb_ip4 *ip = (const void *)(eth + 1);
+
+	if ((const void *)(ip + 1) + sizeof(struct lb_tcp) > end || (eth->dst[0] & 1) ||
+	    eth->proto != LB_BE16(LB_ETH_P_IP4))
+		return 0;
+	return lb_common_ip4(t, eth, ip, end, d);
+}
+
+LB_ALWAYS_INLINE int lb_decide_common6(const struct lb_target *t, const void *data, const void *end,
+				       struct lb_decision *d)
+{
+	const struct lb_eth *eth = data;
+	const struct lb_ip6 *ip = (const void *)(eth + 1);
+
+	if ((const void *)(ip + 1) + sizeof(struct lb_tcp) > end || (eth->dst[0] & 1) ||
+	    eth->proto != LB_BE16(LB_ETH_P_IP6))
+		return 0;
+	return lb_common_ip6(t, eth, ip, end, d);
+}
+
 /* What nearly every packet is, in few instructions: 1 says it is forwarded as *d says, exactly as
  * lb_decide_any() would have it. 0 says nothing but that lb_decide_any() must be asked; nothing was
- * counted. */
+ * counted. A target may ask for each family by itself, as here, to go on with what it knows then.
+ */
 LB_ALWAYS_INLINE int lb_decide_common(const struct lb_target *t, const void *data, const void *end,
 				      struct lb_decision *d)
 {
-	const struct lb_eth *eth = data;
-	const struct lb_ip4 *ip4 = (const void *)(eth + 1);
-	const struct lb_ip6 *ip6 = (const void *)(eth + 1);
-
-	if ((const void *)(ip4 + 1) + sizeof(struct lb_tcp) > end || (eth->dst[0] & 1))
-		return 0;
-	if (eth->proto == LB_BE16(LB_ETH_P_IP4))
-		return lb_common_ip4(t, eth, ip4, end, d);
-	if (eth->proto == LB_BE16(LB_ETH_P_IP6) &&
-	    (const void *)(ip6 + 1) + sizeof(struct lb_tcp) <= end)
-		return lb_common_ip6(t, eth, ip6, end, d);
-	return 0;
+	return lb_decide_common4(t, data, end, d) || lb_decide_common6(t, data, end, d);
 }
 
 /* ---- every case ---- */
@@ -485,6 +502,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_any(const struct lb_target *t, const v
 	d->real = 0;
 	d->slot = 0;
 	reason = lb_parse(t, data, end, &p, d);
+	d->padding = lb_frame_bytes(t) - p.l3 - d->ip_length;
 	if (reason == LB_REASON_forwarded)
 		reason = lb_decide_packet(t, data, end, &p, d);
 	else if (p.flow.family)
@@ -526,15 +544,6 @@ LB_ALWAYS_INLINE struct lb_trace lb_trace_of(enum lb_reason reason, const struct
 		.real = d->real,
 		.slot = d->slot,
 	};
-}
-
-/* Bytes at the frame's end that belong to no IP packet (Ethernet padding) and must not travel on
- * inside a tunnel; L2 DSR leaves the frame as it is. frame is the frame's length as it came. */
-LB_ALWAYS_INLINE __u32 lb_padding_bytes(__u32 frame, const struct lb_decision *d, __u32 n_tags)
-{
-	__u32 used = lb_l2_bytes(n_tags) + d->ip_length;
-
-	return d->grow_bytes && frame > used ? frame - used : 0;
 }
 
 #endif

@@ -44,15 +44,13 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_source(const struct lb_flow *f)
 LB_GLOBAL_SUBPROGRAM int lb_denied_find(const struct lb_target *t, const struct lb_key *key)
 {
 	LB_GIVEN(t && key);
-	const __u32 mask = lb_table_node(t)->deny_mask, at = lb_hash_key(key);
+	const __u32 at = lb_hash_key(key);
 
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		const struct lb_vip_entry *e = lb_table_denied(t, (at + i) & mask);
+		const struct lb_vip_entry *e = lb_table_denied(t, at + i);
 		__u32 service;
 
-		if (LB_UNLIKELY(!e))
-			return 0;
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return 0;

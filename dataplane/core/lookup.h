@@ -4,12 +4,13 @@
 
 /*
  * Table reads. A target defines `struct lb_target` and these accessors before it includes any file
- * of the core that reads tables; each returns NULL when the index lies outside the table:
+ * of the core that reads tables; each returns NULL when the index lies outside the table, but
+ * lb_table_vip() and lb_table_denied(), which take an index modulo the table's size:
  *
  *   static inline const struct lb_node *lb_table_node(const struct lb_target *);
  *   static inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *, __u32 index);
  *   static inline const struct lb_service *lb_table_service(const struct lb_target *, __u32 index);
- *   static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *, __u32 line);
+ *   static inline const __u16 *lb_table_slot(const struct lb_target *, __u32 slot);
  *   static inline const struct lb_real *lb_table_real(const struct lb_target *, __u32 index);
  *   static inline const struct lb_slot_line *lb_table_previous(const struct lb_target *, __u32
  * line); static inline struct lb_bucket *lb_table_flow(const struct lb_target *, __u32 bucket);
@@ -31,18 +32,15 @@
 #include "dataplane/core/tables.h"
 
 /* The service behind a VIP key, or LB_SERVICE_NONE. */
-LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, const struct lb_node *node,
-				    __be32 addr, __u32 word)
+LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, __be32 addr, __u32 word)
 {
 	__u32 at = lb_hash_vip4(addr, word);
 
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		const struct lb_vip_entry *e = lb_table_vip(t, (at + i) & node->vip_mask);
+		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		if (LB_UNLIKELY(!e))
-			return LB_SERVICE_NONE;
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
@@ -52,18 +50,15 @@ LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, const struct lb_n
 	return LB_SERVICE_NONE;
 }
 
-LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_node *node,
-				    const void *addr, __u32 word)
+LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const void *addr, __u32 word)
 {
 	__u32 at = lb_hash_vip6(addr, word);
 
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		const struct lb_vip_entry *e = lb_table_vip(t, (at + i) & node->vip_mask);
+		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		if (LB_UNLIKELY(!e))
-			return LB_SERVICE_NONE;
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
@@ -78,21 +73,17 @@ LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const struct lb_n
 /* A slot, counted from the start of the slots table: its real and LB_SLOT_TRACKED. */
 LB_ALWAYS_INLINE __u32 lb_slot_word(const struct lb_target *t, __u32 slot)
 {
-	const struct lb_slot_line *line = lb_table_slots(t, slot / LB_SLOTS_PER_LINE);
+	const __u16 *word = lb_table_slot(t, slot);
 
-	if (LB_UNLIKELY(!line))
-		return 0;
-	return LB_READ_ONCE(line->slot[slot % LB_SLOTS_PER_LINE]);
+	return word ? LB_READ_ONCE(*word) : 0;
 }
 
 /* The previous real of a slot, 0: none. */
 LB_ALWAYS_INLINE __u32 lb_slot_previous(const struct lb_target *t, __u32 slot)
 {
-	const struct lb_slot_line *line = lb_table_previous(t, slot / LB_SLOTS_PER_LINE);
+	const __u16 *word = lb_table_previous(t, slot);
 
-	if (LB_UNLIKELY(!line))
-		return 0;
-	return LB_READ_ONCE(line->slot[slot % LB_SLOTS_PER_LINE]) & LB_SLOT_REAL_MASK;
+	return word ? LB_READ_ONCE(*word) & LB_SLOT_REAL_MASK : 0;
 }
 
 #endif

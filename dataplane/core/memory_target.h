@@ -50,7 +50,7 @@ static inline const struct lb_node *lb_table_node(const struct lb_target *t)
 
 static inline const struct lb_vip_entry *lb_table_vip(const struct lb_target *t, __u32 index)
 {
-	return LB_MEMORY_ELEMENT(t, vips, index, t->tables->dims.vip_entries);
+	return &t->tables->vips[index & (t->tables->dims.vip_entries - 1)];
 }
 
 static inline const struct lb_service *lb_table_service(const struct lb_target *t, __u32 index)
@@ -58,9 +58,17 @@ static inline const struct lb_service *lb_table_service(const struct lb_target *
 	return LB_MEMORY_ELEMENT(t, services, index, t->tables->dims.services);
 }
 
-static inline const struct lb_slot_line *lb_table_slots(const struct lb_target *t, __u32 line)
+static inline const __u16 *lb_memory_slot(const struct lb_slot_line *lines, __u32 slot,
+					  __u32 n_lines)
 {
-	return LB_MEMORY_ELEMENT(t, slots, line, t->tables->dims.slot_lines);
+	const __u32 line = slot / LB_SLOTS_PER_LINE;
+
+	return line < n_lines ? &lines[line].slot[slot % LB_SLOTS_PER_LINE] : (void *)0;
+}
+
+static inline const __u16 *lb_table_slot(const struct lb_target *t, __u32 slot)
+{
+	return lb_memory_slot(t->tables->slots, slot, t->tables->dims.slot_lines);
 }
 
 static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u32 index)
@@ -68,9 +76,9 @@ static inline const struct lb_real *lb_table_real(const struct lb_target *t, __u
 	return LB_MEMORY_ELEMENT(t, reals, index, t->tables->dims.reals);
 }
 
-static inline const struct lb_slot_line *lb_table_previous(const struct lb_target *t, __u32 line)
+static inline const __u16 *lb_table_previous(const struct lb_target *t, __u32 slot)
 {
-	return LB_MEMORY_ELEMENT(t, previous, line, t->tables->dims.slot_lines);
+	return lb_memory_slot(t->tables->previous, slot, t->tables->dims.slot_lines);
 }
 
 static inline struct lb_bucket *lb_table_flow(const struct lb_target *t, __u32 bucket)
@@ -85,7 +93,7 @@ static inline struct lb_bucket *lb_table_fragment(const struct lb_target *t, __u
 
 static inline const struct lb_vip_entry *lb_table_denied(const struct lb_target *t, __u32 index)
 {
-	return LB_MEMORY_ELEMENT(t, denied, index, t->tables->dims.deny_entries);
+	return &t->tables->denied[index & (t->tables->dims.deny_entries - 1)];
 }
 
 static inline struct lb_limit *lb_table_limit(const struct lb_target *t, __u32 index)

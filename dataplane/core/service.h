@@ -16,15 +16,13 @@
 LB_GLOBAL_SUBPROGRAM __u32 lb_key_find(const struct lb_target *t, const struct lb_key *key)
 {
 	LB_GIVEN(t && key);
-	const __u32 mask = lb_table_node(t)->vip_mask, at = lb_hash_key(key);
+	const __u32 at = lb_hash_key(key);
 
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		const struct lb_vip_entry *e = lb_table_vip(t, (at + i) & mask);
+		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		if (LB_UNLIKELY(!e))
-			return LB_SERVICE_NONE;
 		service = LB_READ_ONCE(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
@@ -79,11 +77,9 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_shape_find(const struct lb_target *t, const struct
 LB_ALWAYS_INLINE __u32 lb_exact_find(const struct lb_target *t, const struct lb_flow *f,
 				     __be16 port, __u8 protocol)
 {
-	const struct lb_node *node = lb_table_node(t);
-
 	if (f->family == 4)
-		return lb_vip_find4(t, node, f->dst[0], lb_vip_word(port, protocol, LB_KEY_EXACT4));
-	return lb_vip_find6(t, node, f->dst, lb_vip_word(port, protocol, LB_KEY_EXACT6));
+		return lb_vip_find4(t, f->dst[0], lb_vip_word(port, protocol, LB_KEY_EXACT4));
+	return lb_vip_find6(t, f->dst, lb_vip_word(port, protocol, LB_KEY_EXACT6));
 }
 
 /* The address record of the VIP that a packet is for, or LB_SERVICE_NONE. */

@@ -19,7 +19,7 @@ static uint8_t *grow_head(struct rte_mbuf *mbuf, int bytes)
 static enum lb_reason forward(const struct lb_target *t, struct rte_mbuf *mbuf,
 			      enum lb_reason reason, const struct lb_decision *d)
 {
-	const uint32_t padding = lb_padding_bytes(lb_frame_bytes(t), d, d->n_tags);
+	const uint32_t padding = d->grow_bytes ? d->padding : 0;
 	const int grow = (int)d->grow_bytes + 4 * (d->n_tags_out - d->n_tags);
 	uint8_t *grown;
 

@@ -23,7 +23,8 @@ static enum lb_reason forward(const struct lb_target *t, struct native_frame *f,
 {
 	const int grow = (int)d->grow_bytes + 4 * (d->n_tags_out - d->n_tags);
 
-	f->len -= lb_padding_bytes((uint32_t)f->len, d, d->n_tags);
+	if (d->grow_bytes)
+		f->len -= d->padding;
 	if (!grow_head(f, grow) ||
 	    lb_write_headers(f->data, f->data + f->len, d, d->grow_bytes, d->n_tags_out))
 		return LB_REASON_no_headroom;

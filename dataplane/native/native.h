@@ -28,8 +28,7 @@ struct native_frame {
 
 /* Decide one frame and, when it is forwarded or answered, write its headers. Counts in row
  * `worker`. *ret_trace says what was decided and why. */
-void native_process(const struct lb_tables *tables, uint32_t worker,
-		    const struct lb_moment *moment, struct native_frame *frame,
-		    struct lb_trace *ret_trace);
+void native_process(const struct lb_tables *tables, uint32_t worker, const struct lb_moment *moment,
+		    struct native_frame *frame, struct lb_trace *ret_trace);
 
 #endif

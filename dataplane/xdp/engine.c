@@ -14,6 +14,11 @@
 
 /* Rows and stride of the counters follow from the rest: a row per possible CPU and one for the
  * control plane, each of whole pages so that no two CPUs share one. */
+uint32_t xdp_counter_rows(void)
+{
+	return (uint32_t)libbpf_num_possible_cpus() + 1;
+}
+
 static struct lb_dims complete_dims(const struct lb_dims *dims)
 {
 	const uint32_t per_page = 4096 / sizeof(struct lb_counter);
@@ -21,7 +26,7 @@ static struct lb_dims complete_dims(const struct lb_dims *dims)
 	uint32_t counters = LB_COUNTER_REASONS + d.services + d.reals;
 
 	d.counter_stride = (counters + per_page - 1) / per_page * per_page;
-	d.counter_rows = (uint32_t)libbpf_num_possible_cpus() + 1;
+	d.counter_rows = xdp_counter_rows();
 	return d;
 }
 

@@ -13,15 +13,23 @@
 	X(lb_node, ".data.node", node, sizeof(struct lb_node), 1)                                  \
 	X(lb_vips, "lb_vips", vips, d->vip_entries * sizeof(struct lb_vip_entry), 1)               \
 	X(lb_services, "lb_services", services, d->services * sizeof(struct lb_service), 1)        \
-	X(lb_slots, "lb_slots", slots, sizeof(struct lb_slot_line), d->slot_lines)                 \
+	X(lb_slots, "lb_slots", slots, xdp_element(sizeof(struct lb_slot_line), d->slot_lines),    \
+	  xdp_elements(sizeof(struct lb_slot_line), d->slot_lines))                                \
 	X(lb_previous, "lb_previous", previous, sizeof(struct lb_slot_line), d->slot_lines)        \
 	X(lb_reals, "lb_reals", reals, d->reals * sizeof(struct lb_real), 1)                       \
 	X(lb_flows, "lb_flows", flows, sizeof(struct lb_bucket), d->flow_buckets)                  \
 	X(lb_fragments, "lb_fragments", fragments, sizeof(struct lb_bucket), d->fragment_buckets)  \
 	X(lb_denied, "lb_denied", denied, d->deny_entries * sizeof(struct lb_vip_entry), 1)        \
 	X(lb_limits, "lb_limits", limits, d->limits * sizeof(struct lb_limit), 1)                  \
-	X(lb_counters, "lb_counters", counters, d->counter_stride * sizeof(struct lb_counter),     \
-	  d->counter_rows)
+	X(lb_counters, "lb_counters", counters,                                                    \
+	  xdp_element(d->counter_stride * sizeof(struct lb_counter), d->counter_rows),             \
+	  xdp_elements(d->counter_stride * sizeof(struct lb_counter), d->counter_rows))
+
+/* Tables of many parts are one element where the kernel allows one so large, which the program then
+ * reads at a constant address. Bytes of an element and number of elements, for so many parts of so
+ * many bytes. */
+size_t xdp_element(size_t bytes, uint32_t parts);
+uint32_t xdp_elements(size_t bytes, uint32_t parts);
 
 /* The size of a map's elements and how many it has. */
 struct xdp_shape {
@@ -55,6 +63,9 @@ struct xdp_engine {
 	struct lb_moment *twin_moment;
 	int grace_outer_fd, grace_inner_fd;
 };
+
+/* A row for each CPU that this machine may have, and the control plane's. */
+uint32_t xdp_counter_rows(void);
 
 void xdp_set_init(struct xdp_set *s);
 void xdp_set_fini(struct xdp_set *s);

@@ -10,6 +10,8 @@
 
 #include "dataplane/core/reasons.h"
 
+#include "bpf/balancer.h"
+/* Needs the above. */
 #include "bpf/balancer.skel.h"
 
 void xdp_twin_drop(struct xdp_engine *e)

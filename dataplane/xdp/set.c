@@ -10,6 +10,8 @@
 
 #include "controlplane/base/cleanup.h"
 
+#include "bpf/balancer.h"
+/* Needs the above. */
 #include "bpf/balancer.skel.h"
 
 /* Room for the verifier's log of a refused program. */
@@ -53,6 +55,32 @@ static void shapes_of(const struct lb_dims *d, struct xdp_shape shapes[XDP_MAPS]
 	shapes[XDP_MAP_##map] = (struct xdp_shape){.bytes = (uint32_t)(size), .elements = count};
 	XDP_TABLES(XDP_TABLE_SHAPE)
 #undef XDP_TABLE_SHAPE
+}
+
+/* Linux before 6.4 takes elements of 4 MiB at most (KMALLOC_MAX_SIZE), later ones of what a 32-bit
+ * offset into an element's address allows; which it is, is found out by trying. */
+static size_t element_max(void)
+{
+	static const size_t small = 4U << 20, large = 1U << 28;
+	static size_t max;
+	int fd;
+
+	if (max)
+		return max;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lb_try", 4, (uint32_t)(2 * small), 1, NULL);
+	max = fd >= 0 ? large : small;
+	cleanup_close(&fd);
+	return max;
+}
+
+size_t xdp_element(size_t bytes, uint32_t parts)
+{
+	return bytes * parts <= element_max() ? bytes * parts : bytes;
+}
+
+uint32_t xdp_elements(size_t bytes, uint32_t parts)
+{
+	return bytes * parts <= element_max() ? 1 : parts;
 }
 
 void xdp_set_fini(struct xdp_set *s)
@@ -129,6 +157,25 @@ static const char *load_hint(int code)
 	}
 }
 
+static void set_constants(struct balancer_bpf *skel, const struct lb_dims *d,
+			  const struct xdp_shape shapes[XDP_MAPS])
+{
+	const bool one_of_slots = shapes[XDP_MAP_lb_slots].elements == 1;
+	const bool one_of_counters = shapes[XDP_MAP_lb_counters].elements == 1;
+
+	skel->rodata->lb_constants.vips_mask = d->vip_entries - 1;
+	skel->rodata->lb_constants.services = d->services;
+	skel->rodata->lb_constants.reals = d->reals;
+	skel->rodata->lb_constants.denied_mask = d->deny_entries - 1;
+	skel->rodata->lb_constants.limits = d->limits;
+	skel->rodata->lb_constants.slots = one_of_slots ? d->slot_lines * LB_SLOTS_PER_LINE : 0;
+	skel->rodata->lb_constants.counter_rows = one_of_counters ? d->counter_rows : 0;
+	skel->rodata->lb_constants.counter_stride = d->counter_stride;
+	skel->rodata->lb_constants.counter_row_bytes =
+		d->counter_stride * (uint32_t)sizeof(struct lb_counter);
+	skel->rodata->lb_constants.counters_first_real = LB_COUNTER_REAL(d, 0);
+}
+
 /* Constants and sizes that follow from the dimensions. */
 int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const int fd[XDP_MAPS],
 		    struct err *err)
@@ -136,13 +183,8 @@ int xdp_object_size(struct balancer_bpf *skel, const struct lb_dims *dims, const
 	struct xdp_shape shapes[XDP_MAPS];
 	int rc = 0;
 
-	skel->rodata->lb_vips_n = dims->vip_entries;
-	skel->rodata->lb_services_n = dims->services;
-	skel->rodata->lb_reals_n = dims->reals;
-	skel->rodata->lb_denied_n = dims->deny_entries;
-	skel->rodata->lb_limits_n = dims->limits;
-	skel->rodata->lb_counter_stride = dims->counter_stride;
 	shapes_of(dims, shapes);
+	set_constants(skel, dims, shapes);
 	for (int i = 0; i < XDP_MAPS && !rc; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, xdp_map_names[i]);
 
@@ -300,19 +342,27 @@ static int adopt_map(struct xdp_set *s, uint32_t id, struct xdp_shape shapes[XDP
 	return 0;
 }
 
+static uint32_t parts_of(const struct xdp_shape *shape, size_t bytes)
+{
+	return (uint32_t)((size_t)shape->bytes * shape->elements / bytes);
+}
+
 static struct lb_dims dims_of(const struct xdp_shape shapes[XDP_MAPS])
 {
+	const uint32_t rows = xdp_counter_rows();
+
 	return (struct lb_dims){
 		.vip_entries = shapes[XDP_MAP_lb_vips].bytes / sizeof(struct lb_vip_entry),
 		.services = shapes[XDP_MAP_lb_services].bytes / sizeof(struct lb_service),
-		.slot_lines = shapes[XDP_MAP_lb_slots].elements,
+		.slot_lines = parts_of(&shapes[XDP_MAP_lb_slots], sizeof(struct lb_slot_line)),
 		.reals = shapes[XDP_MAP_lb_reals].bytes / sizeof(struct lb_real),
 		.flow_buckets = shapes[XDP_MAP_lb_flows].elements,
 		.fragment_buckets = shapes[XDP_MAP_lb_fragments].elements,
 		.deny_entries = shapes[XDP_MAP_lb_denied].bytes / sizeof(struct lb_vip_entry),
 		.limits = shapes[XDP_MAP_lb_limits].bytes / sizeof(struct lb_limit),
-		.counter_rows = shapes[XDP_MAP_lb_counters].elements,
-		.counter_stride = shapes[XDP_MAP_lb_counters].bytes / sizeof(struct lb_counter),
+		.counter_rows = rows,
+		.counter_stride =
+			parts_of(&shapes[XDP_MAP_lb_counters], rows * sizeof(struct lb_counter)),
 	};
 }
 
