@@ -34,8 +34,8 @@ TEST(Bounds, NoFrameIsReadPastItsEndWhereverItIsCut)
 	ASSERT_GT(frames.size(), 100U) << FRAMES_FOLDER;
 	for (const Bytes &whole : frames) {
 		for (size_t len = 0; len <= whole.size() && len <= 200; len++)
-			LLVMFuzzerTestOneInput(whole.data(), len);
-		LLVMFuzzerTestOneInput(whole.data(), whole.size());
+			fuzz_run_frame(whole.data(), len);
+		fuzz_run_frame(whole.data(), whole.size());
 	}
 }
 
@@ -52,7 +52,7 @@ TEST(Bounds, NoHeaderByteLeadsOutOfTheFrame)
 
 			for (unsigned value = 0; value < 256; value++) {
 				frame[at] = (uint8_t)value;
-				LLVMFuzzerTestOneInput(frame.data(), frame.size());
+				fuzz_run_frame(frame.data(), frame.size());
 			}
 			frame[at] = was;
 		}
