@@ -172,6 +172,20 @@ TEST_F(Engine, AProbeLeavesNoTraceInTheCounters)
 	EXPECT_EQ(count.bytes, 0u);
 }
 
+/* A veth takes a program that knows only frames of one buffer up to an MTU of 3506. */
+TEST_F(Engine, TakesAnInterfaceOfJumboFrames)
+{
+	configure();
+	ASSERT_EQ(system("ip link add j0 mtu 9000 type veth peer name j1 mtu 9000"), 0);
+	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_EQ(xdp_engine_attach(e, "j0", XDP_MODE_NATIVE, &err), 0) << err.text;
+	EXPECT_TRUE(xdp_engine_attached(e, "j0"));
+	EXPECT_TRUE(xdp_engine_attached(e, "v0")) << "both have the program in force";
+	EXPECT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
+	EXPECT_EQ(xdp_engine_detach(e, "j0", &err), 0) << err.text;
+	EXPECT_EQ(system("ip link del j0"), 0);
+}
+
 TEST_F(Engine, SurvivesItsProcessAndIsAdoptedAsItIs)
 {
 	struct addr real = {4, {10, 0, 0, 11}};

@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "controlplane/base/cleanup.h"
@@ -106,6 +108,44 @@ static int attach_first(struct xdp_engine *e, const char *ifname, unsigned ifind
 	return attach_new(e, ifname, ifindex, mode, err);
 }
 
+/* The largest IP packet whose frame fits into one page with the kernel's own needs (veth: 3506); a
+ * little less, for drivers that need more. */
+#define LINEAR_MTU 3400
+
+static int mtu_of(const char *ifname)
+{
+	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {0};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	return fd < 0 || ioctl(fd, SIOCGIFMTU, &request) ? -errno : request.ifr_mtu;
+}
+
+/* Interfaces of jumbo frames take only a program that says it knows frames of several buffers. Put
+ * such a one in place of the one in force, everywhere. */
+static int fit_mtu(struct xdp_engine *e, const char *ifname, struct err *err)
+{
+	AUTO_CLOSE int before = -1;
+	int mtu = mtu_of(ifname), rc;
+
+	if (mtu < 0)
+		return err_set(err, mtu, "ask for the MTU of %s: %s", ifname, strerror(-mtu));
+	if (mtu <= LINEAR_MTU || e->set.multi_buffer)
+		return 0;
+	before = e->set.prog_fd;
+	e->set.prog_fd = -1;
+	e->set.multi_buffer = true;
+	rc = xdp_set_load(&e->set, err);
+	if (rc) {
+		e->set.multi_buffer = false;
+		e->set.prog_fd = before;
+		before = -1;
+		return rc;
+	}
+	rc = xdp_links_update(e, &e->set, err);
+	return rc ? rc : xdp_pin_set(e, &e->set, err);
+}
+
 int xdp_engine_attach(struct xdp_engine *e, const char *ifname, enum xdp_mode mode, struct err *err)
 {
 	unsigned ifindex = if_nametoindex(ifname);
@@ -118,6 +158,9 @@ int xdp_engine_attach(struct xdp_engine *e, const char *ifname, enum xdp_mode mo
 		return err_set(err, -ENODEV, "no interface %s (see `ip link show`)", ifname);
 	if (!e->bpffs)
 		return err_set(err, -EINVAL, "attaching needs a bpffs to pin to");
+	rc = fit_mtu(e, ifname, err);
+	if (rc)
+		return rc;
 	link = open_link(e, ifname, &info);
 	if (link < 0)
 		return attach_first(e, ifname, ifindex, mode, err);

@@ -271,6 +271,7 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 		return rc;
 	xdp_set_init(&grown);
 	grown.tables.dims = complete_dims(dims);
+	grown.multi_buffer = e->set.multi_buffer;
 	rc = share_maps(&grown, &e->set, err);
 	if (!rc)
 		rc = xdp_set_load(&grown, err);

@@ -51,6 +51,7 @@ struct xdp_set {
 	struct lb_tables tables;
 	int prog_fd;
 	uint32_t prog_id;
+	bool multi_buffer; /* the program takes frames of several buffers */
 };
 
 struct xdp_engine {

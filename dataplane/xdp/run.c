@@ -49,6 +49,11 @@ static int load_twin(struct xdp_engine *e, struct balancer_bpf *skel, struct err
 	memcpy(fd, e->set.fd, sizeof(fd));
 	fd[XDP_MAP_lb_counters] = -1;
 	bpf_program__set_autoload(skel->progs.balancer, false);
+	/* So that the test run takes frames of any length. */
+	rc = bpf_program__set_flags(skel->progs.traced,
+				    bpf_program__flags(skel->progs.traced) | BPF_F_XDP_HAS_FRAGS);
+	if (rc)
+		return err_set(err, rc, "prepare the traced twin: %s", strerror(-rc));
 	rc = xdp_object_size(skel, &e->set.tables.dims, fd, err);
 	if (rc)
 		return rc;

@@ -265,6 +265,17 @@ static int program_id(int prog_fd, uint32_t *ret_id, struct err *err)
 	return 0;
 }
 
+/* Let the program see frames of several buffers. Not by default: a program array takes only
+ * programs that are all so or all not, so whoever tail-calls the pinned program would have to know.
+ */
+static int take_multi_buffer(struct bpf_program *prog, struct err *err)
+{
+	int rc = bpf_program__set_flags(prog, bpf_program__flags(prog) | BPF_F_XDP_HAS_FRAGS);
+
+	return rc ? err_set(err, rc, "prepare the XDP program for jumbo frames: %s", strerror(-rc))
+		  : 0;
+}
+
 int xdp_set_load(struct xdp_set *s, struct err *err)
 {
 	AUTO_FREE char *log = calloc(1, LOG_BYTES);
@@ -279,7 +290,10 @@ int xdp_set_load(struct xdp_set *s, struct err *err)
 	rc = open_for_set(s, log, &skel, err);
 	if (rc)
 		return rc;
-	rc = load(skel, log, err);
+	if (s->multi_buffer)
+		rc = take_multi_buffer(skel->progs.balancer, err);
+	if (!rc)
+		rc = load(skel, log, err);
 	if (!rc)
 		rc = steal_fds(s, skel, err);
 	if (!rc)
