@@ -15,6 +15,7 @@ from scenario import Packet, ScenarioError
 from packet import PacketError, build
 
 START_NS = 1_700_000_000 * 10**9
+SECOND_NS = 10**9
 HOUR_NS = 3600 * 10**9
 REST_NS = HOUR_NS // 2
 NO_PRIVILEGE = "needs root"
@@ -44,18 +45,30 @@ class Batch:
             self.add(scenario, START_NS + index * HOUR_NS)
 
     def add(self, scenario, start_ns):
+        changed_ns = None
         for step in scenario.steps:
             if isinstance(step, Packet):
+                # A change has the time of the packet behind it, so when time passes between them
+                # it needs one of its own.
+                if changed_ns is not None and step.time_ns > changed_ns + SECOND_NS:
+                    self.space(start_ns + changed_ns)
+                changed_ns = None
                 step.frame = frame_of(scenario, step)
                 self.packets.append((scenario, step))
                 self.frames.append((start_ns + step.time_ns, step.frame))
             else:
+                if changed_ns is not None and step.time_ns > changed_ns + SECOND_NS:
+                    self.space(start_ns + changed_ns)
                 self.event(step.what)
+                changed_ns = step.time_ns
         for what in undo(scenario):
             self.event(what)
         if scenario.controls:
-            self.packets.append(None)
-            self.frames.append((start_ns + REST_NS, SPACER))
+            self.space(start_ns + REST_NS)
+
+    def space(self, time_ns):
+        self.packets.append(None)
+        self.frames.append((time_ns, SPACER))
 
     def event(self, what):
         self.events.append({"before": len(self.packets), **what})

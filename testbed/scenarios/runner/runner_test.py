@@ -150,6 +150,22 @@ scenarios:
         self.assertEqual(times, [0, replay.HOUR_NS // 2, replay.HOUR_NS])
         self.assertEqual(batch.packets, [(one, one.packets[0]), None, (two, two.packets[0])])
 
+    def test_a_change_happens_before_the_time_that_passes_behind_it(self):
+        (s,) = load("""
+scenarios:
+  - name: a
+    steps:
+      - {down: 10.0.0.1}
+      - {advance: 10m}
+      - {up: 10.0.0.1}
+      - {advance: 5m}
+      - {in: eth / arp, verdict: pass not_ip}
+""")
+        batch = replay.Batch([s])
+        times = [time - batch.frames[0][0] for time, _ in batch.frames]
+        self.assertEqual(times, [0, 600 * 10**9, 900 * 10**9, replay.HOUR_NS // 2])
+        self.assertEqual([e["before"] for e in batch.events], [0, 1])
+
     def test_scenarios_have_clients_of_their_own(self):
         one, two = load("""
 scenarios:

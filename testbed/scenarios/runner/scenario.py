@@ -78,8 +78,8 @@ class Packet:
 class Control:
     """A step that changes something before the next packet. what: as fairway-replay takes it."""
 
-    def __init__(self, line, what):
-        self.line, self.what = line, what
+    def __init__(self, line, what, time_ns):
+        self.line, self.what, self.time_ns = line, what, time_ns
 
 
 class Scenario:
@@ -273,16 +273,17 @@ class Reader:
         if len(controls) != 1:
             raise ScenarioError(f"{where}: a step has 'in', 'advance' or one of "
                                 f"{', '.join(CONTROLS)}")
-        return [self.control(controls[0], step[controls[0]], line)]
+        return [self.control(controls[0], step[controls[0]], line, clock.now)]
 
-    def control(self, name, value, line):
+    def control(self, name, value, line, time_ns):
         def said(text):
             return substitute(text, self.words, self.where(line))
         if name != "weight":
-            return Control(line, {name: said(value)})
+            return Control(line, {name: said(value)}, time_ns)
         if not isinstance(value, Map) or not all(isinstance(n, int) for n in value.values()):
             raise ScenarioError(f"{self.where(line)}: weight: write {{ADDRESS: N}}")
-        return Control(line, {name: {said(real): weight for real, weight in value.items()}})
+        weights = {said(real): weight for real, weight in value.items()}
+        return Control(line, {name: weights}, time_ns)
 
     def packet(self, step, index, row, time_ns):
         words = {**self.words, **row}
