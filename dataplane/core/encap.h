@@ -217,7 +217,7 @@ LB_ALWAYS_INLINE int lb_write_headers(void *data, const void *end, const struct 
 	int rc = 0;
 
 	/* The verifier wants a constant where the number of tags isn't one. */
-	if (!__builtin_constant_p(n_tags)) {
+	if (!__builtin_constant_p(n_tags)) { /* uncovered: a constant in the XDP program only */
 		LB_KEEP(at);
 		if (data + lb_l2_bytes(LB_TAGS_MAX) > end)
 			return -1;
@@ -234,7 +234,7 @@ LB_ALWAYS_INLINE int lb_write_headers(void *data, const void *end, const struct 
 		rc = lb_write_tunnel6(at, end, d, grow_bytes - LB_GROW_IP6);
 		break;
 	default:
-		rc = at > end ? -1 : 0;
+		rc = at > end ? -1 : 0; /* uncovered: was asked above where no constant */
 	}
 	if (rc)
 		return rc;

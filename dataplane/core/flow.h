@@ -92,6 +92,7 @@ LB_ALWAYS_INLINE int lb_bucket_try(struct lb_bucket *b, __u64 entry)
 			way = at;
 		}
 	}
+	/* uncovered: only the verifier doesn't know that way is below */
 	if (way >= LB_BUCKET_WAYS || !lb_replace64(&b->entry[way], victim, entry))
 		return 0;
 	if (victim)
