@@ -45,7 +45,7 @@ TEST_P(Gue, AMegabyteOfUploadOverLinksOf1500)
 			      (outer == 4 ? "ipv4" : "ipv6");
 
 	if (gro)
-		net->must(net->real, "ethtool -K eth0 gro on");
+		net->gro_on();
 	setup("--vip " + vip + " --interface eth0 --encap gue --outer " +
 	      (outer == 4 ? "10.9.0.3" : "fd09::3") + (variant ? "" : " --mtu 1496"));
 	Balancer balancer(*net, variant ? gue(outer) : gue_variant_0(outer, inner), partial);
@@ -143,7 +143,7 @@ TEST_P(GueInnerPacket, ABrokenInnerChecksumIsNotHiddenByTheOuterOne)
 	Wrap wrap = gue_variant_0(GetParam(), 6);
 	bytes broken = udp6("fd09::1", vip6, 0, "broken");
 
-	net->must(net->real, "ethtool -K eth0 gro on");
+	net->gro_on();
 	setup("--vip " + vip6 + " --interface eth0 --encap gue");
 	Balancer balancer(*net, 4, false);
 	Listener udp(*net, AF_INET6, SOCK_DGRAM);

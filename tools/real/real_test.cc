@@ -56,7 +56,7 @@ TEST_P(Decapsulates, AMegabyteOfUploadOverLinksOf1500)
 		std::string(inner == 4 ? "ipv4" : "ipv6") + "_in_" + (outer == 4 ? "ipv4" : "ipv6");
 
 	if (gro)
-		net->must(net->real, "ethtool -K eth0 gro on");
+		net->gro_on();
 	if (soft)
 		net->must(net->real, "ethtool -K eth0 tx off tso off gso off");
 	setup("--vip " + vip + " --interface eth0 --decap bpf --outer " +

@@ -206,6 +206,13 @@ void Testnet::set_mtu(int mtu)
 		batch(ns, "link set eth0" + end);
 }
 
+/* A veth device that offers TSO hands its peer nothing that GRO would look at. */
+void Testnet::gro_on()
+{
+	must(sw_, "ethtool -K p3 tso off");
+	must(real, "ethtool -K eth0 gro on");
+}
+
 std::map<std::string, long> Testnet::counters()
 {
 	std::map<std::string, long> values;

@@ -40,6 +40,8 @@ class Testnet
 	Outcome tool(const std::string &args, const std::string &before = "");
 	/* Of all links; 1500 before. */
 	void set_mtu(int mtu);
+	/* The real server's device merges what it receives. */
+	void gro_on();
 	/* The BPF programs' counters as check --json gives them. */
 	std::map<std::string, long> counters();
 	/* All that setup might change, as text. */
