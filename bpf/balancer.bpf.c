@@ -358,6 +358,16 @@ static __always_inline int act(struct xdp_md *ctx, const struct lb_target *t,
 	return XDP_DROP;
 }
 
+/* A global subprogram: whatever way a packet took through its headers, the verifier goes on behind
+ * it in one state only. */
+__noinline int parse(struct xdp_md *ctx, struct lb_packet *p, struct lb_decision *d)
+{
+	const struct lb_target t = {.frame_bytes = (__u32)bpf_xdp_get_buff_len(ctx)};
+
+	LB_GIVEN(p && d);
+	return (int)lb_parse(&t, frame_start(ctx), frame_end(ctx), p, d);
+}
+
 /* Any frame: a subprogram of its own, so that the common case keeps its registers. */
 static __noinline int balance_any(struct xdp_md *ctx, __u32 traced)
 {
@@ -366,9 +376,19 @@ static __noinline int balance_any(struct xdp_md *ctx, __u32 traced)
 		.traced = traced,
 	};
 	struct lb_decision d = {};
-	enum lb_reason reason = lb_decide_any(&t, frame_start(ctx), frame_end(ctx), &d);
-	int action = act(ctx, &t, &reason, &d);
+	struct lb_packet p = {};
+	enum lb_reason reason = (enum lb_reason)parse(ctx, &p, &d);
+	const void *data = frame_start(ctx), *end = frame_end(ctx);
+	int action;
 
+	/* What the subprogram knows, for the verifier, who has forgotten it. */
+	if (reason != LB_REASON_forwarded &&
+	    ((int)reason < LB_REASON_FIRST_PASS || (int)reason >= LB_REASON_COUNT))
+		reason = LB_REASON_eth_truncated;
+	if (data + sizeof(struct lb_eth) > end)
+		reason = LB_REASON_eth_truncated;
+	reason = lb_decide_parsed(&t, data, end, reason, &p, &d);
+	action = act(ctx, &t, &reason, &d);
 	if (traced)
 		trace(reason, &d);
 	return action;

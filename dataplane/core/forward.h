@@ -35,26 +35,34 @@
 #include "dataplane/core/track.h"
 #include "dataplane/core/wire.h"
 
-#define LB_REASON_FORWARD_BIT(verdict, name, help)                                                 \
-	| ((__u64)(LB_##verdict == LB_FORWARD) << LB_REASON_##name)
-#define LB_REASON_REPLY_BIT(verdict, name, help)                                                   \
-	| ((__u64)(LB_##verdict == LB_REPLY) << LB_REASON_##name)
-#define LB_REASON_PASS_BIT(verdict, name, help)                                                    \
-	| ((__u64)(LB_##verdict == LB_PASS) << LB_REASON_##name)
-#define LB_REASON_FORWARD_MASK (0ULL LB_REASONS(LB_REASON_FORWARD_BIT))
-#define LB_REASON_REPLY_MASK   (0ULL LB_REASONS(LB_REASON_REPLY_BIT))
-#define LB_REASON_PASS_MASK    (0ULL LB_REASONS(LB_REASON_PASS_BIT))
+/* The list of reasons goes by verdict: how many there are of each tells which a reason has. */
+#define LB_REASON_IS_FORWARD(verdict, name, help) +(LB_##verdict == LB_FORWARD)
+#define LB_REASON_IS_REPLY(verdict, name, help)   +(LB_##verdict == LB_REPLY)
+#define LB_REASON_IS_PASS(verdict, name, help)    +(LB_##verdict == LB_PASS)
+enum {
+	LB_REASON_FIRST_REPLY = 0 LB_REASONS(LB_REASON_IS_FORWARD),
+	LB_REASON_FIRST_PASS = LB_REASON_FIRST_REPLY LB_REASONS(LB_REASON_IS_REPLY),
+	LB_REASON_FIRST_DROP = LB_REASON_FIRST_PASS LB_REASONS(LB_REASON_IS_PASS),
+};
 
 LB_ALWAYS_INLINE enum lb_verdict lb_reason_verdict(enum lb_reason reason)
 {
-	const __u64 bit = 1ULL << reason;
+	const int number = (int)reason;
 
-	if (LB_REASON_FORWARD_MASK & bit)
+	if (number < LB_REASON_FIRST_REPLY)
 		return LB_FORWARD;
-	if (LB_REASON_REPLY_MASK & bit)
+	if (number < LB_REASON_FIRST_PASS)
 		return LB_REPLY;
-	return LB_REASON_PASS_MASK & bit ? LB_PASS : LB_DROP;
+	return number < LB_REASON_FIRST_DROP ? LB_PASS : LB_DROP;
 }
+
+#define LB_REASON_IN_ORDER(verdict, name, help)                                                    \
+	&&(int)LB_##verdict ==                                                                     \
+		((int)LB_REASON_##name < (int)LB_REASON_FIRST_REPLY  ? (int)LB_FORWARD             \
+		 : (int)LB_REASON_##name < (int)LB_REASON_FIRST_PASS ? (int)LB_REPLY               \
+		 : (int)LB_REASON_##name < (int)LB_REASON_FIRST_DROP ? (int)LB_PASS                \
+								     : (int)LB_DROP)
+LB_ASSERT(1 LB_REASONS(LB_REASON_IN_ORDER), "the list of reasons goes by verdict");
 
 /* The TCP or UDP header of a packet for a VIP: whole, and true to itself. length is what the IP
  * header leaves for it; whole says that the frame is known to hold 20 bytes of it, first that it is
@@ -492,26 +500,33 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_packet(const struct lb_target *t, cons
 	return LB_REASON_not_tcp_udp;
 }
 
+/* Decide a packet by every rule: what lb_parse() made of the frame, with its reason. */
+LB_ALWAYS_INLINE enum lb_reason lb_decide_parsed(const struct lb_target *t, const void *data,
+						 const void *end, enum lb_reason reason,
+						 struct lb_packet *p, struct lb_decision *d)
+{
+	d->service = LB_SERVICE_NONE;
+	d->service_record = (void *)0;
+	d->real = 0;
+	d->slot = 0;
+	d->padding = lb_frame_bytes(t) - p->l3 - d->ip_length;
+	if (reason == LB_REASON_forwarded)
+		reason = lb_decide_packet(t, data, end, p, d);
+	else if (p->flow.family)
+		reason = lb_if_vip(t, &p->flow, reason, d);
+	if ((int)reason >= LB_REASON_FIRST_PASS)
+		lb_count(t, reason, lb_frame_bytes(t));
+	return reason;
+}
+
 /* Decide one frame by every rule; as lb_decide(), which it is but for speed. */
 LB_ALWAYS_INLINE enum lb_reason lb_decide_any(const struct lb_target *t, const void *data,
 					      const void *end, struct lb_decision *d)
 {
 	struct lb_packet p = {};
-	enum lb_reason reason;
+	const enum lb_reason reason = lb_parse(t, data, end, &p, d);
 
-	d->service = LB_SERVICE_NONE;
-	d->service_record = (void *)0;
-	d->real = 0;
-	d->slot = 0;
-	reason = lb_parse(t, data, end, &p, d);
-	d->padding = lb_frame_bytes(t) - p.l3 - d->ip_length;
-	if (reason == LB_REASON_forwarded)
-		reason = lb_decide_packet(t, data, end, &p, d);
-	else if (p.flow.family)
-		reason = lb_if_vip(t, &p.flow, reason, d);
-	if (!((LB_REASON_FORWARD_MASK | LB_REASON_REPLY_MASK) >> reason & 1))
-		lb_count(t, reason, lb_frame_bytes(t));
-	return reason;
+	return lb_decide_parsed(t, data, end, reason, &p, d);
 }
 
 /* Decide one frame. A verdict of LB_FORWARD: *d says where to, and the target calls

@@ -25,10 +25,11 @@
 #define LB_LAYOUT_VERSION 3
 
 #ifdef __cplusplus
-#define LB_ASSERT_SIZE(type, size) static_assert(sizeof(type) == (size), #type)
+#define LB_ASSERT(condition, words) static_assert(condition, words)
 #else
-#define LB_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+#define LB_ASSERT(condition, words) _Static_assert(condition, words)
 #endif
+#define LB_ASSERT_SIZE(type, size) LB_ASSERT(sizeof(type) == (size), #type)
 
 /* ---- keys: open addressing with linear probing, a power of two of entries ---- */
 
