@@ -29,7 +29,8 @@ RULES = {
     # The forwarding core and the engines that carry it.
     "dataplane/core": [],
     "dataplane/native": [CORE, BASE],
-    "dataplane/xdp": [CORE, BASE, "bpf/balancer.skel.h", "bpf/dispatcher.skel.h"],
+    "dataplane/xdp": [CORE, BASE, "bpf/balancer.h", "bpf/balancer.skel.h",
+                      "bpf/dispatcher.skel.h"],
     "dataplane/dpdk": [CORE, BASE, "dataplane/native/"],
     "bpf": [CORE],
     # The control plane: each part by itself, vip/ and the program put them together.
