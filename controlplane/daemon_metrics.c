@@ -40,14 +40,16 @@ static void put_reasons(const struct daemon *d, FILE *out)
 static void put_service(const struct daemon *d, FILE *out, const char *name, bool bytes,
 			const struct config_vip *vip, const struct config_service *s)
 {
-	char addr[ADDR_STRLEN], port[8];
+	char addr[ADDR_STRLEN], port[PORTS_STRLEN] = "0";
 	struct publish_count c;
 
-	if (publish_count_service(d->publish, &vip->address, (uint8_t)s->protocol, s->port, &c) < 0)
+	if (publish_count_service(d->publish, &vip->address, (uint8_t)s->protocol, s->ports, &c) <
+	    0)
 		return;
-	snprintf(port, sizeof(port), "%u", s->port);
+	if (!ports_any(s->ports))
+		ports_format(s->ports, port);
 	metrics_count(out, name, bytes ? c.bytes : c.packets,
-		      LABELS("vip", vip->name, "address", addr_format(&vip->address, addr),
+		      LABELS("vip", vip->name, "address", prefix_format_short(&vip->address, addr),
 			     "protocol", config_protocol_name(s->protocol), "port", port));
 }
 
@@ -189,10 +191,10 @@ static void put_vips(const struct daemon *d, FILE *out)
 	for (size_t i = 0; i < d->cfg->n_vips; i++) {
 		const struct config_vip *vip = &d->cfg->vips[i];
 
-		metrics_count(
-			out, "fairway_vip_announced",
-			vip_state_announced(&d->loaded, &vip->address),
-			LABELS("vip", vip->name, "address", addr_format(&vip->address, addr)));
+		metrics_count(out, "fairway_vip_announced",
+			      vip_state_announced(&d->loaded, &vip->address),
+			      LABELS("vip", vip->name, "address",
+				     prefix_format_short(&vip->address, addr)));
 	}
 }
 

@@ -61,7 +61,7 @@ static void put_vips(struct daemon *d, FILE *out)
 
 		fputs("<tr>", out);
 		cell(out, "", "%s", vip->name);
-		cell(out, "", "%s", addr_format(&vip->address, buf));
+		cell(out, "", "%s", prefix_format_short(&vip->address, buf));
 		cell(out, on ? "good" : "bad", "%s", on ? "yes" : "no");
 		cell(out, "", "%s", v ? v->reason : "");
 		fputs("</tr>", out);

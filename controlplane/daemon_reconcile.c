@@ -9,6 +9,7 @@
 
 #include "controlplane/base/clock.h"
 #include "controlplane/daemon.h"
+#include "controlplane/vip/probe.h"
 
 #define RETRY_MS     1000
 #define PAUSE_MAX_MS 250
@@ -158,12 +159,16 @@ static int probe_service(struct daemon *d, const struct config_vip *vip,
 			 const struct config_service *s, struct err *err)
 {
 	struct probe_flow flow = {.protocol = (uint8_t)s->protocol,
-				  .destination = vip->address,
-				  .destination_port = s->port ? s->port : 80};
+				  .destination_port = vip_probe_port(vip, s)};
 	int rc = -EIO;
 
+	/* All of it may belong to VIPs inside, or its ports to other services: then there is
+	 * nothing to probe. */
+	if (!flow.destination_port || !vip_probe_address(d->cfg, vip, &flow.destination))
+		return 0;
 	/* From the documentation prefixes: no real client has such an address. */
-	if (addr_parse(vip->address.family == 4 ? "192.0.2.255" : "2001:db8::ffff", &flow.source))
+	if (addr_parse(vip->address.addr.family == 4 ? "192.0.2.255" : "2001:db8::ffff",
+		       &flow.source))
 		return err_set(err, -EINVAL, "no source address");
 	for (uint16_t i = 0; i < PROBE_FLOWS && rc < 0; i++) {
 		flow.source_port = (uint16_t)(32768 + i);
@@ -174,6 +179,7 @@ static int probe_service(struct daemon *d, const struct config_vip *vip,
 
 void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len)
 {
+	char ports[PORTS_STRLEN];
 	size_t probed = 0;
 	struct err err;
 
@@ -186,16 +192,16 @@ void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret,
 		probed++;
 		if (probe_service(d, vip, s, &err) == 0)
 			continue;
-		snprintf(ret, len, "probe failed: %s/%u: %.300s", config_protocol_name(s->protocol),
-			 s->port, err.text);
+		snprintf(ret, len, "probe failed: %s/%s: %.300s", config_protocol_name(s->protocol),
+			 ports_format(s->ports, ports), err.text);
 		return;
 	}
 }
 
-static const struct config_vip *vip_of(const struct config *cfg, const struct addr *addr)
+static const struct config_vip *vip_of(const struct config *cfg, const struct prefix *address)
 {
 	for (size_t i = 0; i < cfg->n_vips; i++) {
-		if (addr_equal(&cfg->vips[i].address, addr))
+		if (prefix_equal(&cfg->vips[i].address, address))
 			return &cfg->vips[i];
 	}
 	return NULL;
@@ -205,43 +211,95 @@ static const struct config_vip *vip_of(const struct config *cfg, const struct ad
 
 static enum lb_encap encap_of(enum config_encap encap)
 {
-	return encap == CONFIG_ENCAP_L2DSR ? LB_ENCAP_L2DSR : LB_ENCAP_IPIP;
+	switch (encap) {
+	case CONFIG_ENCAP_IPIP:
+		break;
+	case CONFIG_ENCAP_GUE:
+		return LB_ENCAP_GUE;
+	case CONFIG_ENCAP_L2DSR:
+		return LB_ENCAP_L2DSR;
+	}
+	return LB_ENCAP_IPIP;
+}
+
+static enum lb_hash_mode hash_of(enum config_hash hash)
+{
+	switch (hash) {
+	case CONFIG_HASH_5TUPLE:
+		break;
+	case CONFIG_HASH_SOURCE:
+		return LB_HASH_SOURCE;
+	case CONFIG_HASH_SOURCE_DESTINATION:
+		return LB_HASH_SOURCE_DESTINATION;
+	case CONFIG_HASH_DESTINATION_PORT:
+		return LB_HASH_DESTINATION_PORT;
+	}
+	return LB_HASH_5TUPLE;
 }
 
 static int run_pool_set(struct daemon *d, const struct vip_pool *pool, struct err *err)
 {
 	struct publish_member *m = calloc(pool->n_members ? pool->n_members : 1, sizeof(*m));
+	struct publish_pool_spec spec = {
+		.encap = encap_of(pool->encap),
+		.gue_port = pool->gue_port,
+		.table_size = pool->table_size,
+		.quic_length = pool->quic_length,
+		.quic_rotation = pool->quic_rotation,
+	};
 	int rc;
 
 	if (!m)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < pool->n_members; i++)
 		m[i] = (struct publish_member){.addr = pool->members[i].addr,
-					       .weight = pool->members[i].weight};
-	rc = publish_pool_set(d->publish, pool->name, encap_of(pool->encap), pool->table_size, m,
-			      pool->n_members, err);
+					       .weight = pool->members[i].weight,
+					       .server_id = pool->members[i].server_id};
+	rc = publish_pool_set(d->publish, pool->name, &spec, m, pool->n_members, err);
 	free(m);
 	return rc;
 }
 
 static int run_node_set(struct daemon *d, const struct vip_node *node, struct err *err)
 {
-	struct publish_node n = {.source4 = node->source4, .source6 = node->source6};
+	struct publish_node n = {.source4 = node->source4,
+				 .source6 = node->source6,
+				 .echo_rate = node->echo_rate,
+				 .too_big_rate = node->too_big_rate};
 
 	memcpy(n.hash_seed, node->hash_seed, sizeof(n.hash_seed));
 	return publish_node_set(d->publish, &n, err);
 }
 
+static int run_service_set(struct daemon *d, const struct vip_service *s, struct err *err)
+{
+	struct publish_service_spec spec = {
+		.address = s->address,
+		.protocol = s->protocol,
+		.ports = s->ports,
+		.vip = s->vip,
+		.pool = s->pool,
+		.hash = hash_of(s->hash),
+		.quic = s->quic,
+		.deny = s->deny,
+		.n_deny = s->n_deny,
+		.syn_rate = s->syn_rate,
+		.syn_burst = s->syn_burst,
+	};
+
+	return publish_service_set(d->publish, &spec, err);
+}
+
 /* Everything this VIP's services need is loaded as desired. */
-static bool loaded_whole(const struct daemon *d, const struct addr *addr)
+static bool loaded_whole(const struct daemon *d, const struct prefix *address)
 {
 	for (size_t i = 0; i < d->desired.state.n_services; i++) {
 		const struct vip_service *want = &d->desired.state.services[i], *have;
 		const struct vip_pool *pool;
 
-		if (!addr_equal(&want->addr, addr))
+		if (!prefix_equal(&want->address, address))
 			continue;
-		have = vip_state_find_service(&d->loaded, addr, want->protocol, want->port);
+		have = vip_state_find_service(&d->loaded, address, want->protocol, want->ports);
 		pool = vip_state_find_pool(&d->loaded, want->pool);
 		if (!have || !vip_service_equal(have, want) || !pool ||
 		    !vip_pool_equal(pool, vip_state_find_pool(&d->desired.state, want->pool)))
@@ -250,28 +308,19 @@ static bool loaded_whole(const struct daemon *d, const struct addr *addr)
 	return true;
 }
 
-static int run_announce(struct daemon *d, const struct addr *addr, struct err *err)
+static int run_announce(struct daemon *d, const struct prefix *address, struct err *err)
 {
-	const struct config_vip *vip = vip_of(d->cfg, addr);
-	struct prefix prefix = {.addr = *addr, .len = (uint8_t)addr_bits(addr)};
+	const struct config_vip *vip = vip_of(d->cfg, address);
 	struct vip_entry *v = vip ? daemon_find_vip(d, vip->name) : NULL;
 
 	if (!v)
 		return err_set(err, -ENOENT, "no VIP has this address");
-	if (!loaded_whole(d, addr))
+	if (!loaded_whole(d, address))
 		return err_set(err, -EAGAIN, "its tables could not be loaded");
 	daemon_probe_vip(d, vip, v->probe_error, sizeof(v->probe_error));
 	if (v->probe_error[0])
 		return err_set(err, -EAGAIN, "%s", v->probe_error);
-	return bgp_announce(d->bgp, &prefix, NULL, err);
-}
-
-static int run_withdraw(struct daemon *d, const struct addr *addr)
-{
-	struct prefix prefix = {.addr = *addr, .len = (uint8_t)addr_bits(addr)};
-
-	bgp_withdraw(d->bgp, &prefix);
-	return 0;
+	return bgp_announce(d->bgp, address, NULL, err);
 }
 
 static int run_op(struct daemon *d, const struct vip_op *op, struct err *err)
@@ -280,20 +329,20 @@ static int run_op(struct daemon *d, const struct vip_op *op, struct err *err)
 
 	switch (op->kind) {
 	case VIP_OP_WITHDRAW:
-		return run_withdraw(d, &op->addr);
+		bgp_withdraw(d->bgp, &op->address);
+		return 0;
 	case VIP_OP_NODE_SET:
 		return run_node_set(d, &op->node, err);
 	case VIP_OP_POOL_SET:
 		return run_pool_set(d, &op->pool, err);
 	case VIP_OP_SERVICE_SET:
-		return publish_service_set(d->publish, s->vip, &s->addr, s->protocol, s->port,
-					   s->pool, err);
+		return run_service_set(d, s, err);
 	case VIP_OP_SERVICE_REMOVE:
-		return publish_service_remove(d->publish, &s->addr, s->protocol, s->port, err);
+		return publish_service_remove(d->publish, &s->address, s->protocol, s->ports, err);
 	case VIP_OP_POOL_REMOVE:
 		return publish_pool_remove(d->publish, op->pool.name, err);
 	case VIP_OP_ANNOUNCE:
-		return run_announce(d, &op->addr, err);
+		return run_announce(d, &op->address, err);
 	}
 	return -EINVAL;
 }
@@ -324,6 +373,45 @@ static int run_plan(struct daemon *d, const struct vip_plan *plan, struct err *e
 					e.text[0] ? e.text : strerror(-rc));
 	}
 	return first;
+}
+
+static bool serves(const struct daemon *d, const struct prefix *address)
+{
+	for (size_t i = 0; i < d->desired.n_vips; i++) {
+		if (prefix_equal(&d->desired.vips[i].vip->address, address))
+			return d->desired.vips[i].serves;
+	}
+	return false;
+}
+
+/* A ping is answered while the VIP is announced, or serves without being meant to be. One that is
+ * withdrawn is silent, though it goes on forwarding for its drain time. */
+static int run_echo(struct daemon *d, struct err *err)
+{
+	const struct prefix *last = NULL;
+
+	for (size_t i = 0; i < d->loaded.n_services; i++) {
+		const struct prefix *address = &d->loaded.services[i].address;
+		int rc;
+
+		if (last && prefix_equal(last, address))
+			continue;
+		last = address;
+		rc = publish_vip_up(d->publish, address,
+				    vip_state_announced(&d->loaded, address) || serves(d, address),
+				    err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_all(struct daemon *d, const struct vip_plan *plan, struct err *err)
+{
+	struct err echo;
+	int rc = run_plan(d, plan, err), rc_echo = run_echo(d, &echo);
+
+	return rc == 0 && rc_echo < 0 ? err_set(err, rc_echo, "%s", echo.text) : rc;
 }
 
 /* ---- telling ---- */
@@ -502,7 +590,7 @@ int daemon_reconcile(struct daemon *d, struct err *err)
 		rc = vip_plan_make(&d->loaded, &d->desired.state, clock_now_ns(), drain_ns, &plan);
 	}
 	if (rc == 0)
-		rc = run_plan(d, &plan, &e);
+		rc = run_all(d, &plan, &e);
 	else
 		err_set(&e, rc, "%s", strerror(-rc));
 	tell(d);

@@ -48,12 +48,20 @@ static const struct api_param takes_vip_set[] = {NAME,
 						 {"remove_services", API_ARRAY, false},
 						 FORCE,
 						 END};
-static const struct api_param takes_real_add[] = {
-	{"pool", API_STRING, true},         ADDRESS, {"weight", API_INTEGER, false},
-	{"mac", API_STRING_OR_NULL, false}, FORCE,   END};
-static const struct api_param takes_real_set[] = {
-	POOL,  ADDRESS, {"weight", API_INTEGER, false}, {"mac", API_STRING_OR_NULL, false},
-	FORCE, END};
+static const struct api_param takes_real_add[] = {{"pool", API_STRING, true},
+						  ADDRESS,
+						  {"weight", API_INTEGER, false},
+						  {"mac", API_STRING_OR_NULL, false},
+						  {"server_id", API_STRING_OR_NULL, false},
+						  FORCE,
+						  END};
+static const struct api_param takes_real_set[] = {POOL,
+						  ADDRESS,
+						  {"weight", API_INTEGER, false},
+						  {"mac", API_STRING_OR_NULL, false},
+						  {"server_id", API_STRING_OR_NULL, false},
+						  FORCE,
+						  END};
 static const struct api_param takes_flow[] = {{"protocol", API_STRING, true},
 					      {"source", API_STRING, true},
 					      {"destination", API_STRING, true},

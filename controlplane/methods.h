@@ -41,7 +41,11 @@ METHOD(method_config_show);
 /* NULL and "" become null. */
 json_t *doc_text(const char *text);
 json_t *doc_addr(const struct addr *addr); /* null for family 0 */
-json_t *doc_prefix(const struct addr *addr);
+json_t *doc_prefix(const struct prefix *prefix);
+/* A VIP's address as the configuration writes it. */
+json_t *doc_vip_address(const struct prefix *prefix);
+/* Adds "port" (0: any) and "port_last". */
+void doc_ports(json_t *object, struct ports ports);
 json_t *doc_mac(const uint8_t mac[6]);
 /* Set `at_key` and age_ms for a monotonic moment; 0 gives nulls. */
 void doc_moment(json_t *object, const char *at_key, uint64_t at_ns);
@@ -92,7 +96,7 @@ json_t *doc_reals(struct daemon *d, const struct config_pool *pool);
 json_t *doc_next_hop(struct daemon *d, const struct config_real *real);
 /* Sessions that are up, and of those the ones that have this address from us. */
 size_t bgp_peers_up(const struct daemon *d);
-size_t bgp_peers_with(const struct daemon *d, const struct addr *addr);
+size_t bgp_peers_with(const struct daemon *d, const struct prefix *prefix);
 
 /* ---- methods_status.c ---- */
 

@@ -19,14 +19,24 @@ json_t *doc_addr(const struct addr *addr)
 	return addr->family ? json_string(addr_format(addr, buf)) : json_null();
 }
 
-json_t *doc_prefix(const struct addr *addr)
+json_t *doc_prefix(const struct prefix *prefix)
 {
-	struct prefix p = {.addr = *addr, .len = (uint8_t)addr_bits(addr)};
-	char buf[ADDR_STRLEN + 8];
+	char buf[ADDR_STRLEN];
 
-	addr_format(addr, buf);
-	snprintf(buf + strlen(buf), 8, "/%u", p.len);
-	return json_string(buf);
+	return json_string(prefix_format(prefix, buf));
+}
+
+json_t *doc_vip_address(const struct prefix *prefix)
+{
+	char buf[ADDR_STRLEN];
+
+	return json_string(prefix_format_short(prefix, buf));
+}
+
+void doc_ports(json_t *object, struct ports ports)
+{
+	json_object_set_new(object, "port", json_integer(ports.first));
+	json_object_set_new(object, "port_last", json_integer(ports.last));
 }
 
 json_t *doc_mac(const uint8_t mac[6])

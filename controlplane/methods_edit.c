@@ -134,16 +134,25 @@ static int fail_edit(struct api_reply *reply, int rc, const char *object, const 
 
 /* ---- services in parameters ---- */
 
-static int parse_port(const json_t *value, const char *param, uint16_t *ret_port,
-		      struct api_reply *reply)
+/* "port", 0 for any, and where it begins a range "port_last". */
+static int parse_ports(const json_t *service, const char *param, struct ports *ret_ports,
+		       struct api_reply *reply)
 {
-	json_int_t port = json_integer_value(value);
+	const json_t *first = json_object_get(service, "port");
+	const json_t *last = json_object_get(service, "port_last");
+	json_int_t from = json_integer_value(first);
+	json_int_t to = last ? json_integer_value(last) : from;
 
-	if (!json_is_integer(value) || port < 0 || port > 65535)
+	if (!json_is_integer(first) || from < 0 || from > 65535)
 		return api_bad_param(reply, API_INVALID_VALUE, param,
 				     "%s: \"port\" must be a number from 1 to 65535, or 0 for any",
 				     param);
-	*ret_port = (uint16_t)port;
+	if ((last && !json_is_integer(last)) || to < from || to > 65535 ||
+	    (!from && last && to != 65535))
+		return api_bad_param(reply, API_INVALID_VALUE, param,
+				     "%s: \"port_last\" must be a number from \"port\" to 65535",
+				     param);
+	*ret_ports = from ? (struct ports){(uint16_t)from, (uint16_t)to} : PORTS_ANY;
 	return 0;
 }
 
@@ -159,7 +168,7 @@ static int check_service_keys(const json_t *j, const char *param, bool with_pool
 	json_object_foreach((json_t *)j, key, value)
 	{
 		if (strcmp(key, "protocol") == 0 || strcmp(key, "port") == 0 ||
-		    (with_pool && strcmp(key, "pool") == 0))
+		    strcmp(key, "port_last") == 0 || (with_pool && strcmp(key, "pool") == 0))
 			continue;
 		return api_bad_param(reply, API_INVALID_PARAMS, param,
 				     "%s: a service has no key '%.64s'", param, key);
@@ -183,7 +192,7 @@ static int parse_service(struct daemon *d, const json_t *j, const char *param, b
 				     with_pool ? " and \"pool\"" : "");
 	if (config_protocol_parse(protocol, &s.protocol, &err) < 0)
 		return api_bad_param(reply, API_INVALID_VALUE, param, "%s", err.text);
-	if (parse_port(json_object_get(j, "port"), param, &s.port, reply) < 0)
+	if (parse_ports(j, param, &s.ports, reply) < 0)
 		return -1;
 	if (with_pool) {
 		if (!need_pool(d, pool, reply))
@@ -197,7 +206,10 @@ static int parse_service(struct daemon *d, const json_t *j, const char *param, b
 static void service_key(const struct config_vip *vip, const struct config_service *s, char *key,
 			size_t len)
 {
-	snprintf(key, len, "%s %s/%u", vip->name, config_protocol_name(s->protocol), s->port);
+	char ports[PORTS_STRLEN];
+
+	snprintf(key, len, "%s %s/%s", vip->name, config_protocol_name(s->protocol),
+		 ports_format(s->ports, ports));
 }
 
 /* What a parameter that lists services does with each. */
@@ -236,14 +248,14 @@ static int edit_services(struct daemon *d, struct config *cfg, const char *vip,
 static int edit_remove(struct config *cfg, const char *vip, const struct config_service *s,
 		       struct err *err)
 {
-	return config_remove_service(cfg, vip, s->protocol, s->port, err);
+	return config_remove_service(cfg, vip, s->protocol, s->ports, err);
 }
 
 static int edit_set(struct config *cfg, const char *vip, const struct config_service *s,
 		    struct err *err)
 {
-	if (config_find_service(config_find_vip(cfg, vip), s->protocol, s->port))
-		return config_set_service_pool(cfg, vip, s->protocol, s->port, s->pool, err);
+	if (config_find_service(config_find_vip(cfg, vip), s->protocol, s->ports))
+		return config_set_service_pool(cfg, vip, s->protocol, s->ports, s->pool, err);
 	return config_add_service(cfg, vip, s, err);
 }
 
@@ -254,16 +266,16 @@ static const struct services_param services_set = {"set_services", true, edit_se
 /* ---- vip ---- */
 
 /* No two VIPs share an address. */
-static int check_address_free(const struct config *cfg, const struct addr *addr, const char *except,
-			      struct api_reply *reply)
+static int check_address_free(const struct config *cfg, const struct prefix *addr,
+			      const char *except, struct api_reply *reply)
 {
 	char buf[ADDR_STRLEN];
 
 	for (size_t i = 0; i < cfg->n_vips; i++) {
-		if (!addr_equal(&cfg->vips[i].address, addr) ||
+		if (!prefix_equal(&cfg->vips[i].address, addr) ||
 		    strcmp(cfg->vips[i].name, except) == 0)
 			continue;
-		addr_format(addr, buf);
+		prefix_format_short(addr, buf);
 		api_fail(reply, API_ALREADY_EXISTS, "VIP %s has the address %s", cfg->vips[i].name,
 			 buf);
 		api_hint(reply, "add a service to it: fairway vip set %s ...", cfg->vips[i].name);
@@ -280,7 +292,7 @@ static int parse_vip(const json_t *params, struct config_vip *vip, struct api_re
 
 	if (config_name_parse(api_string(params, "name"), vip->name, &err) < 0)
 		return api_bad_param(reply, API_INVALID_VALUE, "name", "%s", err.text);
-	if (config_address_parse(api_string(params, "address"), &vip->address, &err) < 0)
+	if (config_vip_address_parse(api_string(params, "address"), &vip->address, &err) < 0)
 		return api_bad_param(reply, API_INVALID_VALUE, "address", "%s", err.text);
 	if (announce && config_announce_parse(announce, &vip->announce.when, &err) < 0)
 		return api_bad_param(reply, API_INVALID_VALUE, "announce", "%s", err.text);
@@ -347,12 +359,12 @@ static int edit_vip(struct daemon *d, struct config *cfg, const json_t *params,
 	const char *name = api_string(params, "name"), *address = api_string(params, "address");
 	const char *announce = api_string(params, "announce");
 	enum config_announce_when when;
-	struct addr addr;
+	struct prefix addr;
 	struct err err;
 	int rc;
 
 	if (address) {
-		if (config_address_parse(address, &addr, &err) < 0)
+		if (config_vip_address_parse(address, &addr, &err) < 0)
 			return api_bad_param(reply, API_INVALID_VALUE, "address", "%s", err.text);
 		if (check_address_free(cfg, &addr, name, reply) < 0)
 			return -1;
@@ -414,6 +426,18 @@ static int parse_mac(const json_t *params, struct config_mac *ret_mac, struct ap
 	return 0;
 }
 
+/* Not there: none, so it follows from the address. */
+static int parse_server_id(const json_t *params, struct server_id *ret_id, struct api_reply *reply)
+{
+	const char *text = api_string(params, "server_id");
+	struct err err;
+
+	memset(ret_id, 0, sizeof(*ret_id));
+	if (text && config_server_id_parse(text, ret_id, &err) < 0)
+		return api_bad_param(reply, API_INVALID_VALUE, "server_id", "%s", err.text);
+	return 0;
+}
+
 static int parse_real(const json_t *params, struct config_real *real, struct api_reply *reply)
 {
 	struct err err;
@@ -423,7 +447,9 @@ static int parse_real(const json_t *params, struct config_real *real, struct api
 		return api_bad_param(reply, API_INVALID_VALUE, "address", "%s", err.text);
 	if (api_has(params, "weight") && parse_weight(params, &real->weight, reply) < 0)
 		return -1;
-	return api_has(params, "mac") ? parse_mac(params, &real->mac, reply) : 0;
+	if (api_has(params, "mac") && parse_mac(params, &real->mac, reply) < 0)
+		return -1;
+	return parse_server_id(params, &real->server_id, reply);
 }
 
 int method_real_add(void *arg, json_t *params, struct api_reply *reply)
@@ -474,6 +500,7 @@ static int edit_real(struct config *cfg, const char *pool, const struct addr *ad
 		     const json_t *params, struct api_reply *reply)
 {
 	struct config_mac mac;
+	struct server_id id;
 	uint32_t weight = 0;
 	struct err err;
 	int rc = 0;
@@ -488,6 +515,11 @@ static int edit_real(struct config *cfg, const char *pool, const struct addr *ad
 			return -1;
 		rc = config_set_real_mac(cfg, pool, addr, &mac, &err);
 	}
+	if (rc == 0 && api_has(params, "server_id")) {
+		if (parse_server_id(params, &id, reply) < 0)
+			return -1;
+		rc = config_set_real_server_id(cfg, pool, addr, &id, &err);
+	}
 	return rc < 0 ? fail_edit(reply, rc, "real", api_string(params, "address"), &err) : 0;
 }
 
@@ -500,9 +532,9 @@ int method_real_set(void *arg, json_t *params, struct api_reply *reply)
 
 	if (!real)
 		return -1;
-	if (!api_has(params, "weight") && !api_has(params, "mac"))
+	if (!api_has(params, "weight") && !api_has(params, "mac") && !api_has(params, "server_id"))
 		return api_bad_param(reply, API_INVALID_PARAMS, NULL,
-				     "real.set: give weight, mac or both");
+				     "real.set: give weight, mac or server_id");
 	cfg = start_edit(d, reply);
 	if (!cfg)
 		return -1;

@@ -76,9 +76,7 @@ static void resolve(struct daemon *d, struct explained *x)
 	if (x->vip) {
 		enum config_protocol protocol = (enum config_protocol)x->flow.protocol;
 
-		x->service = config_find_service(x->vip, protocol, x->flow.destination_port);
-		if (!x->service)
-			x->service = config_find_service(x->vip, protocol, CONFIG_PORT_ANY);
+		x->service = config_service_at(x->vip, protocol, x->flow.destination_port);
 	}
 	if (a->real)
 		publish_real_addr(d->publish, a->real, &real);
@@ -91,7 +89,7 @@ static void resolve(struct daemon *d, struct explained *x)
 
 static void step_lookup(const struct explained *x, json_t *steps)
 {
-	char dst[ADDR_STRLEN], port[8] = "any";
+	char dst[ADDR_STRLEN], port[PORTS_STRLEN];
 
 	addr_format(&x->flow.destination, dst);
 	if (!x->vip || !x->service) {
@@ -100,8 +98,7 @@ static void step_lookup(const struct explained *x, json_t *steps)
 		     x->flow.destination_port);
 		return;
 	}
-	if (x->service->port != CONFIG_PORT_ANY)
-		snprintf(port, sizeof(port), "%u", x->service->port);
+	ports_format(x->service->ports, port);
 	step(steps, "%s %s/%u is service %s/%s of VIP %s, pool %s", dst,
 	     config_protocol_name((enum config_protocol)x->flow.protocol), x->flow.destination_port,
 	     config_protocol_name(x->service->protocol), port, x->vip->name, x->service->pool);
@@ -136,7 +133,8 @@ static void step_end(struct daemon *d, const struct explained *x, json_t *steps)
 	if (x->pool->encap == CONFIG_ENCAP_L2DSR)
 		step(steps, "sent unchanged by %s to the real's MAC address", link.name);
 	else
-		step(steps, "sent in IPIP from %s to %s by %s",
+		step(steps, "sent in %s from %s to %s by %s",
+		     x->pool->encap == CONFIG_ENCAP_GUE ? "GUE" : "IPIP",
 		     addr_format(&x->answer.source, from), addr_format(&x->answer.destination, to),
 		     link.name);
 }
@@ -183,9 +181,10 @@ int method_explain(void *arg, json_t *params, struct api_reply *reply)
 		reply->result,
 		json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "vip",
 			  doc_text(x.vip ? x.vip->name : NULL), "service",
-			  x.service ? json_pack("{s:s, s:i}", "protocol",
+			  x.service ? json_pack("{s:s, s:i, s:i}", "protocol",
 						config_protocol_name(x.service->protocol), "port",
-						(int)x.service->port)
+						(int)x.service->ports.first, "port_last",
+						(int)x.service->ports.last)
 				    : json_null(),
 			  "pool", doc_text(x.pool ? x.pool->name : NULL), "slot",
 			  x.real ? json_integer(x.answer.slot) : json_null(), "real",

@@ -249,13 +249,13 @@ static json_t *count_services(struct daemon *d)
 		for (size_t s = 0; s < vip->n_services; s++) {
 			const struct config_service *svc = &vip->services[s];
 			struct publish_count count = {0};
-			json_t *j = json_pack("{s:s, s:o, s:s, s:i}", "vip", vip->name, "address",
-					      doc_addr(&vip->address), "protocol",
-					      config_protocol_name(svc->protocol), "port",
-					      (int)svc->port);
+			json_t *j = json_pack("{s:s, s:o, s:s}", "vip", vip->name, "address",
+					      doc_vip_address(&vip->address), "protocol",
+					      config_protocol_name(svc->protocol));
 
+			doc_ports(j, svc->ports);
 			if (publish_count_service(d->publish, &vip->address, (uint8_t)svc->protocol,
-						  svc->port, &count) < 0)
+						  svc->ports, &count) < 0)
 				count = (struct publish_count){0};
 			doc_count(j, &count);
 			json_array_append_new(list, j);

@@ -19,13 +19,13 @@ size_t bgp_peers_up(const struct daemon *d)
 	return up;
 }
 
-size_t bgp_peers_with(const struct daemon *d, const struct addr *addr)
+size_t bgp_peers_with(const struct daemon *d, const struct prefix *prefix)
 {
-	unsigned family = addr->family == 4 ? BGP_CAP_IPV4_UNICAST : BGP_CAP_IPV6_UNICAST;
+	unsigned family = prefix->addr.family == 4 ? BGP_CAP_IPV4_UNICAST : BGP_CAP_IPV6_UNICAST;
 	struct bgp_peer_snapshot s;
 	size_t n = 0;
 
-	if (!vip_state_announced(&d->loaded, addr))
+	if (!vip_state_announced(&d->loaded, prefix))
 		return 0;
 	for (size_t i = 0; bgp_peer_snapshot(d->bgp, i, &s) == 0; i++)
 		n += s.state == BGP_STATE_ESTABLISHED && (s.capabilities & family) &&
@@ -54,13 +54,30 @@ static json_t *doc_announce(struct daemon *d, const struct config_vip *vip)
 	return j;
 }
 
+/* What a service does beside choosing its pool. */
+static void doc_options(json_t *object, const struct config_service *s)
+{
+	json_t *deny = json_array();
+	char text[ADDR_STRLEN];
+
+	for (size_t i = 0; i < s->n_deny; i++)
+		json_array_append_new(deny, json_string(prefix_format(&s->deny[i].prefix, text)));
+	json_object_update_new(
+		object,
+		json_pack("{s:s, s:o, s:o, s:o, s:b}", "hash", config_hash_name(s->hash), "deny",
+			  deny, "syn_rate", s->syn_rate ? json_integer(s->syn_rate) : json_null(),
+			  "syn_burst",
+			  s->syn_rate ? json_integer(config_syn_burst(s)) : json_null(), "quic",
+			  s->quic));
+}
+
 static json_t *doc_service(struct daemon *d, const struct config_vip *vip,
 			   const struct config_service *s, struct publish_count *total)
 {
 	const struct vip_pool_report *p = vip_desired_pool(&d->desired, s->pool);
 	const struct config_pool *pool = config_find_pool(d->cfg, s->pool);
 	bool loaded = vip_state_find_service(&d->loaded, &vip->address, (uint8_t)s->protocol,
-					     s->port) != NULL;
+					     s->ports) != NULL;
 	bool forwarding = loaded && p && (p->n_up_reached > 0 || p->fail_open);
 	struct publish_count count = {0};
 	const char *reason = NULL;
@@ -72,16 +89,18 @@ static json_t *doc_service(struct daemon *d, const struct config_vip *vip,
 		reason = p->reason;
 	else if (!forwarding)
 		reason = "no next hop of its reals is resolved";
-	if (publish_count_service(d->publish, &vip->address, (uint8_t)s->protocol, s->port,
+	if (publish_count_service(d->publish, &vip->address, (uint8_t)s->protocol, s->ports,
 				  &count) < 0)
 		count = (struct publish_count){0};
 	total->packets += count.packets;
 	total->bytes += count.bytes;
-	j = json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:b, s:o}", "protocol",
-		      config_protocol_name(s->protocol), "port", (int)s->port, "pool", s->pool,
-		      "encap", config_encap_name(pool->encap), "reals_up", p ? (int)p->n_up : 0,
+	j = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:o}", "protocol",
+		      config_protocol_name(s->protocol), "pool", s->pool, "encap",
+		      config_encap_name(pool->encap), "reals_up", p ? (int)p->n_up : 0,
 		      "reals_total", (int)pool->n_reals, "forwarding", forwarding, "reason",
 		      doc_text(reason));
+	doc_ports(j, s->ports);
+	doc_options(j, s);
 	doc_count(j, &count);
 	return j;
 }
@@ -94,8 +113,8 @@ json_t *doc_vip(struct daemon *d, const struct config_vip *vip)
 	for (size_t i = 0; i < vip->n_services; i++)
 		json_array_append_new(services, doc_service(d, vip, &vip->services[i], &total));
 	j = json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", vip->name, "address",
-		      doc_addr(&vip->address), "prefix", doc_prefix(&vip->address), "announce",
-		      doc_announce(d, vip), "services", services);
+		      doc_vip_address(&vip->address), "prefix", doc_prefix(&vip->address),
+		      "announce", doc_announce(d, vip), "services", services);
 	doc_count(j, &total);
 	return j;
 }
@@ -153,11 +172,32 @@ json_t *doc_pool(struct daemon *d, const struct config_pool *pool)
 		      p ? p->reason : "not judged yet", "reals_up", p ? (int)p->n_up : 0,
 		      "reals_total", (int)pool->n_reals, "health", doc_health(pool), "vips",
 		      users_of(d, pool->name));
+	json_object_update_new(
+		j, json_pack("{s:o, s:o}", "gue_port",
+			     pool->encap == CONFIG_ENCAP_GUE ? json_integer(pool->gue_port)
+							     : json_null(),
+			     "quic",
+			     pool->has_quic ? json_pack("{s:i, s:i}", "server_id_length",
+							(int)pool->quic.server_id_length,
+							"rotation", (int)pool->quic.rotation)
+					    : json_null()));
 	doc_count(j, &total);
 	return j;
 }
 
 /* ---- real ---- */
+
+static json_t *doc_server_id(const struct config_pool *pool, const struct config_real *real)
+{
+	struct server_id id = config_server_id(pool, real);
+	char text[2 * SERVER_ID_MAX + 1];
+
+	if (!id.length)
+		return json_null();
+	for (size_t i = 0; i < id.length; i++)
+		snprintf(text + 2 * i, 3, "%02x", id.bytes[i]);
+	return json_string(text);
+}
 
 static const struct vip_real_report *report_of(struct daemon *d, const struct config_pool *pool,
 					       const struct config_real *real)
@@ -262,6 +302,7 @@ json_t *doc_real(struct daemon *d, const struct config_pool *pool, const struct 
 		      admin_words[r ? r->admin : VIP_INTENT_ENABLE], "slots", (int)slots,
 		      "ring_slots", (int)ring, "share_percent", 100.0 * slots / ring, "next_hop",
 		      doc_next_hop(d, real), "last_check", doc_last_check(pool, e));
+	json_object_set_new(j, "server_id", doc_server_id(pool, real));
 	doc_moment(j, "since", e ? e->since_ns : 0);
 	doc_count(j, &count);
 	return j;

@@ -138,6 +138,42 @@ int addr_af(const struct addr *a)
 	return a->family == 4 ? AF_INET : a->family == 6 ? AF_INET6 : AF_UNSPEC;
 }
 
+int prefix_cmp(const struct prefix *a, const struct prefix *b)
+{
+	int d = addr_cmp(&a->addr, &b->addr);
+
+	return d ? d : (a->len > b->len) - (a->len < b->len);
+}
+
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_cmp(a, b) == 0;
+}
+
+struct prefix prefix_of(const struct addr *a)
+{
+	return (struct prefix){.addr = *a, .len = (uint8_t)addr_bits(a)};
+}
+
+bool prefix_is_addr(const struct prefix *p)
+{
+	return p->len == addr_bits(&p->addr);
+}
+
+const char *prefix_format_short(const struct prefix *p, char buf[ADDR_STRLEN])
+{
+	return prefix_is_addr(p) ? addr_format(&p->addr, buf) : prefix_format(p, buf);
+}
+
+struct prefix prefix_masked(const struct addr *a, uint8_t len)
+{
+	struct prefix p = {.addr = *a, .len = len};
+
+	for (unsigned bit = len; bit < addr_bits(a); bit++)
+		p.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	return p;
+}
+
 bool prefix_contains(const struct prefix *p, const struct addr *a)
 {
 	unsigned whole = p->len / 8, rest = p->len % 8;

@@ -48,6 +48,17 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 unsigned addr_bits(const struct addr *a);
 /* AF_INET, AF_INET6 or AF_UNSPEC. */
 int addr_af(const struct addr *a);
+/* By address, then by length: <0, 0, >0. */
+int prefix_cmp(const struct prefix *a, const struct prefix *b);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
+/* The prefix that is just this address. */
+struct prefix prefix_of(const struct addr *a);
+/* True when it is a single address. */
+bool prefix_is_addr(const struct prefix *p);
+/* The address alone for a single one, else with its length. Returns buf. */
+const char *prefix_format_short(const struct prefix *p, char buf[ADDR_STRLEN]);
+/* The address with all bits behind the first `len` cleared. */
+struct prefix prefix_masked(const struct addr *a, uint8_t len);
 /* True when a lies inside p. */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 

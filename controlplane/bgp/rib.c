@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int prefix_cmp(const struct prefix *a, const struct prefix *b)
-{
-	int cmp = addr_cmp(&a->addr, &b->addr);
-
-	return cmp ? cmp : (int)a->len - (int)b->len;
-}
-
 /* FNV-1a: only to skip most comparisons. */
 static uint64_t attrs_hash(const struct bgp_attrs *a)
 {

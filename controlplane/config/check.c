@@ -193,8 +193,30 @@ static int compare_pool_names(const void *a, const void *b)
 
 static int compare_vip_addresses(const void *a, const void *b)
 {
-	return addr_cmp(&((const struct config_vip *)a)->address,
-			&((const struct config_vip *)b)->address);
+	return prefix_cmp(&((const struct config_vip *)a)->address,
+			  &((const struct config_vip *)b)->address);
+}
+
+static int find_vip(const void *key, const void *item)
+{
+	return prefix_cmp(key, &(*(const struct config_vip *const *)item)->address);
+}
+
+const struct config_vip *check_vip_at(const struct check *c, const struct addr *address)
+{
+	const bool *lengths = c->vip_lengths[address->family == 6];
+
+	for (unsigned len = addr_bits(address) + 1; len-- > 0;) {
+		struct prefix prefix = prefix_masked(address, (uint8_t)len);
+		const struct config_vip *const *found = NULL;
+
+		if (lengths[len])
+			found = bsearch(&prefix, c->vips_by_address, c->cfg->n_vips, sizeof(*found),
+					find_vip);
+		if (found)
+			return *found;
+	}
+	return NULL;
 }
 
 static void gather_facts(const struct config *cfg, struct pool_facts *facts)
@@ -236,6 +258,9 @@ int check_meaning(const struct config *cfg, struct config_errors *errs, struct p
 	if (!pools || !vips || !facts)
 		return -ENOMEM;
 	gather_facts(cfg, facts);
+	for (size_t i = 0; i < cfg->n_vips; i++)
+		c.vip_lengths[cfg->vips[i].address.addr.family == 6][cfg->vips[i].address.len] =
+			true;
 	if ((r = check_node(&c)) || (r = check_bgp(&c)) || (r = check_vips(&c)))
 		return r;
 	return check_pools(&c);

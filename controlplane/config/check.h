@@ -15,6 +15,7 @@ struct check {
 	struct places *places; /* NULL: the configuration was edited in memory */
 	const struct config_pool **pools_by_name;
 	const struct config_vip **vips_by_address;
+	bool vip_lengths[2][129]; /* prefix lengths of IPv4 and IPv6 VIPs */
 	struct pool_facts {
 		const struct config_real *first_ipv4, *first_ipv6;
 		bool used;
@@ -43,6 +44,9 @@ bool check_broken(const struct check *c, const void *value);
 const char *check_line(const struct check *c, const struct config_mark *mark,
 		       char buf[CHECK_LINE_STRLEN]);
 
+/* The VIP that owns an address, or NULL. */
+const struct config_vip *check_vip_at(const struct check *c, const struct addr *address);
+
 /* What makes an address useless for a VIP or a real ("a multicast address"), or NULL. */
 const char *check_unfit(const struct addr *a);
 
@@ -63,6 +67,11 @@ const void **check_sort(const void *items, size_t n, size_t size,
 int check_node(const struct check *c) __attribute__((warn_unused_result));  /* check_node.c */
 int check_bgp(const struct check *c) __attribute__((warn_unused_result));   /* check_node.c */
 int check_pools(const struct check *c) __attribute__((warn_unused_result)); /* check_pool.c */
-int check_vips(const struct check *c) __attribute__((warn_unused_result));  /* check_vip.c */
+int check_quic(const struct check *c, const struct config_pool *pool)       /* check_quic.c */
+	__attribute__((warn_unused_result));
+/* What a service asks of its pool. */
+void check_quic_service(const struct check *c, const struct config_vip *vip,
+			const struct config_service *s, const struct config_pool *pool);
+int check_vips(const struct check *c) __attribute__((warn_unused_result)); /* check_vip.c */
 
 #endif

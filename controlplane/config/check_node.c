@@ -119,7 +119,7 @@ static bool is_unheard(const struct config *cfg, uint8_t family)
 	bool wanted = false;
 
 	for (size_t i = 0; i < cfg->n_vips; i++)
-		wanted |= cfg->vips[i].address.family == family &&
+		wanted |= cfg->vips[i].address.addr.family == family &&
 			  cfg->vips[i].announce.when != CONFIG_ANNOUNCE_NEVER;
 	for (size_t i = 0; i < bgp->n_neighbors; i++) {
 		const struct config_neighbor *n = &bgp->neighbors[i];

@@ -49,11 +49,6 @@ static void tell_real(const struct check *c, const void *owner, const void *firs
 			     pool->name, check_line(c, &a->mark, line));
 }
 
-static int find_vip(const void *key, const void *item)
-{
-	return addr_cmp(key, &(*(const struct config_vip *const *)item)->address);
-}
-
 static bool is_tunnel_source(const struct check *c, const struct addr *a)
 {
 	const struct config_tunnel_source *t = &c->cfg->node.tunnel_source;
@@ -68,8 +63,8 @@ static void check_real(const struct check *c, const struct config_pool *pool,
 	const struct config_mark *mark =
 		c->places ? check_mark(c, &real->address, &real->mark) : NULL;
 	const char *unfit = check_unfit(&real->address);
-	char text[ADDR_STRLEN], line[CHECK_LINE_STRLEN];
-	const struct config_vip *const *vip;
+	char text[ADDR_STRLEN], line[CHECK_LINE_STRLEN], address[ADDR_STRLEN];
+	const struct config_vip *vip;
 
 	if (!real->address.family)
 		return;
@@ -82,12 +77,19 @@ static void check_real(const struct check *c, const struct config_pool *pool,
 	if (is_tunnel_source(c, &real->address))
 		report_error(c->errs, mark, "use the server's own address",
 			     "real %s in pool '%s' is this node's tunnel_source", text, pool->name);
-	vip = bsearch(&real->address, c->vips_by_address, c->cfg->n_vips, sizeof(*vip), find_vip);
-	if (vip)
+	vip = check_vip_at(c, &real->address);
+	if (vip && prefix_is_addr(&vip->address))
 		report_error(c->errs, mark,
 			     "use the server's own address; it carries the vip's on loopback only",
 			     "real %s in pool '%s' is the address of vip '%s'%s", text, pool->name,
-			     (*vip)->name, check_line(c, &(*vip)->mark, line));
+			     vip->name, check_line(c, &vip->mark, line));
+	else if (vip)
+		report_error(c->errs, mark,
+			     "packets to it would come back to this node and circle: use an "
+			     "address outside of all vips",
+			     "real %s in pool '%s' lies in %s of vip '%s'%s", text, pool->name,
+			     prefix_format(&vip->address, address), vip->name,
+			     check_line(c, &vip->mark, line));
 }
 
 static void check_families(const struct check *c, const struct config_pool *pool,
@@ -101,15 +103,27 @@ static void check_families(const struct check *c, const struct config_pool *pool
 	if (!check_given(c, &pool->encap))
 		return;
 	for (int i = 0; i < 2; i++) {
-		if (pool->encap != CONFIG_ENCAP_IPIP || !first[i] || source[i]->addr.family ||
+		if (pool->encap == CONFIG_ENCAP_L2DSR || !first[i] || source[i]->addr.family ||
 		    check_broken(c, source[i]))
 			continue;
 		snprintf(hint, sizeof(hint), "add ipv%c, an address of this node, to tunnel_source",
 			 i ? '6' : '4');
 		report_error(c->errs, check_mark(c, &first[i]->address, &first[i]->mark), hint,
-			     "ipip pool '%s' has real %s, but there is no IPv%c tunnel_source",
-			     pool->name, addr_format(&first[i]->address, text), i ? '6' : '4');
+			     "%s pool '%s' has real %s, but there is no IPv%c tunnel_source",
+			     config_encap_name(pool->encap), pool->name,
+			     addr_format(&first[i]->address, text), i ? '6' : '4');
 	}
+}
+
+static void check_gue(const struct check *c, const struct config_pool *pool)
+{
+	bool told = c->places ? places_find(c->places, &pool->gue_port) != NULL
+			      : pool->gue_port != CONFIG_GUE_PORT;
+
+	if (told && pool->encap != CONFIG_ENCAP_GUE && check_given(c, &pool->encap))
+		report_error(c->errs, check_mark(c, &pool->gue_port, &pool->mark),
+			     "remove it, or use encap: gue", "%s pool '%s' has no use for gue_port",
+			     config_encap_name(pool->encap), pool->name);
 }
 
 static void check_sizes(const struct check *c, const struct config_pool *pool, bool used)
@@ -164,12 +178,18 @@ static void check_health(const struct check *c, const struct config_pool *pool)
 static int check_pool(const struct check *c, const struct config_pool *pool,
 		      const struct pool_facts *facts)
 {
+	int r;
+
 	for (size_t i = 0; i < pool->n_reals; i++)
 		check_real(c, pool, &pool->reals[i]);
 	check_families(c, pool, facts);
+	check_gue(c, pool);
 	check_sizes(c, pool, facts->used);
 	if (pool->has_health)
 		check_health(c, pool);
+	r = check_quic(c, pool);
+	if (r)
+		return r;
 	/* With errors about, its user may be a service that could not be read. */
 	if (!facts->used && pool->name[0] && !c->errs->n_errors)
 		report_warning(c->errs, check_mark(c, pool->name, &pool->mark),

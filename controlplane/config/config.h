@@ -4,6 +4,8 @@
 
 #include "controlplane/base/addr.h"
 #include "controlplane/base/err.h"
+#include "controlplane/base/ports.h"
+#include "controlplane/base/server_id.h"
 #include "controlplane/config/errors.h"
 
 #include <stdbool.h>
@@ -26,12 +28,19 @@
 #define CONFIG_PASSWORD_MAX  80 /* the kernel's limit for TCP MD5 keys */
 #define CONFIG_PATH_MAX      255
 #define CONFIG_HOST_MAX      253
-#define CONFIG_PORT_ANY      0
+#define CONFIG_GUE_PORT      6080 /* IANA: gue */
 #define CONFIG_FILE_MAX      (16 * 1024 * 1024)
 
 enum config_engine { CONFIG_ENGINE_XDP, CONFIG_ENGINE_DPDK };
 enum config_xdp_mode { CONFIG_XDP_NATIVE, CONFIG_XDP_GENERIC };
-enum config_encap { CONFIG_ENCAP_IPIP, CONFIG_ENCAP_L2DSR };
+enum config_encap { CONFIG_ENCAP_IPIP, CONFIG_ENCAP_L2DSR, CONFIG_ENCAP_GUE };
+/* What a flow's slot is chosen by. */
+enum config_hash {
+	CONFIG_HASH_5TUPLE,
+	CONFIG_HASH_SOURCE,
+	CONFIG_HASH_SOURCE_DESTINATION,
+	CONFIG_HASH_DESTINATION_PORT
+};
 enum config_health_type { CONFIG_HEALTH_TCP, CONFIG_HEALTH_HTTP, CONFIG_HEALTH_HTTPS };
 enum config_health_via { CONFIG_HEALTH_DIRECT };
 enum config_protocol { CONFIG_TCP = 6, CONFIG_UDP = 17 }; /* the IP protocol numbers */
@@ -54,11 +63,19 @@ struct config_interface {
 };
 
 /* Outer source per outer family: an address (full length) or a prefix whose host bits carry the
- * flow's entropy. addr.family 0: not configured (then no ipip pool has a real of this family). */
+ * flow's entropy. addr.family 0: not configured (then no pool of ipip or gue has a real of this
+ * family). */
 struct config_tunnel_source {
 	struct config_mark mark;
 	struct prefix ipv4;
 	struct prefix ipv6;
+};
+
+/* How many answers the node gives per second, of each kind; 0: any number. */
+struct config_icmp {
+	struct config_mark mark;
+	uint32_t echo_rate;
+	uint32_t too_big_rate;
 };
 
 struct config_node {
@@ -71,6 +88,7 @@ struct config_node {
 	struct config_tunnel_source tunnel_source;
 	uint8_t hash_seed[16];
 	uint32_t drain_time_ms; /* how long to forward after a withdrawal */
+	struct config_icmp icmp;
 };
 
 struct config_endpoint {
@@ -132,25 +150,47 @@ struct config_real {
 	struct addr address;
 	uint32_t weight; /* 0..1000; 0: no new connections */
 	struct config_mac mac;
+	struct server_id server_id; /* length 0: follows from the address */
+};
+
+/* QUIC-LB: the server id stands in plain text in connection ids of this config rotation. */
+struct config_quic {
+	struct config_mark mark;
+	uint32_t server_id_length; /* 1..15 */
+	uint32_t rotation;         /* 0..6 */
 };
 
 struct config_pool {
 	struct config_mark mark;
 	char name[CONFIG_NAME_MAX + 1];
 	enum config_encap encap;
+	uint16_t gue_port;   /* of gue */
 	uint32_t table_size; /* prime */
 	uint32_t min_healthy;
 	bool has_health; /* false: every real counts as healthy */
 	struct config_health health;
+	bool has_quic;
+	struct config_quic quic;
 	struct config_real *reals; /* may be empty */
 	size_t n_reals;
+};
+
+struct config_source {
+	struct config_mark mark;
+	struct prefix prefix;
 };
 
 struct config_service {
 	struct config_mark mark;
 	enum config_protocol protocol;
-	uint16_t port; /* or CONFIG_PORT_ANY */
+	struct ports ports; /* no other service of the protocol has any of them, PORTS_ANY aside */
 	char pool[CONFIG_NAME_MAX + 1];
+	enum config_hash hash;
+	struct config_source *deny; /* sources that are refused; may be empty */
+	size_t n_deny;
+	uint32_t syn_rate;  /* SYNs per second; 0: any number */
+	uint32_t syn_burst; /* 0: see config_syn_burst() */
+	bool quic;          /* by connection id; the pool then has quic */
 };
 
 struct config_announce {
@@ -161,7 +201,7 @@ struct config_announce {
 struct config_vip {
 	struct config_mark mark;
 	char name[CONFIG_NAME_MAX + 1];
-	struct addr address;             /* no other VIP has it: announcing is per address */
+	struct prefix address; /* no other VIP has the same; the longest owns an address */
 	struct config_service *services; /* may be empty */
 	size_t n_services;
 	struct config_announce announce;
@@ -231,14 +271,26 @@ struct config_pool *config_find_pool(const struct config *cfg, const char *name)
 struct config_vip *config_find_vip(const struct config *cfg, const char *name);
 struct config_real *config_find_real(const struct config_pool *pool, const struct addr *address);
 struct config_service *config_find_service(const struct config_vip *vip,
-					   enum config_protocol protocol, uint16_t port);
+					   enum config_protocol protocol, struct ports ports);
+/* The service that takes packets to a port. */
+struct config_service *config_service_at(const struct config_vip *vip,
+					 enum config_protocol protocol, uint16_t port);
+/* The VIP that owns an address, or NULL. */
+struct config_vip *config_vip_at(const struct config *cfg, const struct addr *address);
 struct config_neighbor *config_find_neighbor(const struct config_bgp *bgp,
 					     const struct addr *address);
+
+/* How many SYNs may come at once: syn_burst, or a second's worth. */
+uint32_t config_syn_burst(const struct config_service *service);
+/* The server id of a pool's real: the one it was given, or the last bytes of its address, with
+ * zeros in front. Length 0 when the pool has no quic. */
+struct server_id config_server_id(const struct config_pool *pool, const struct config_real *real);
 
 /* The word the file uses, e.g. "l2dsr"; "?" for a value out of range. */
 const char *config_engine_name(enum config_engine engine);
 const char *config_xdp_mode_name(enum config_xdp_mode mode);
 const char *config_encap_name(enum config_encap encap);
+const char *config_hash_name(enum config_hash hash);
 const char *config_health_type_name(enum config_health_type type);
 const char *config_health_via_name(enum config_health_via via);
 const char *config_protocol_name(enum config_protocol protocol);
@@ -262,7 +314,7 @@ int config_remove_vip(struct config *cfg, const char *name, struct err *err)
 /* Replace the VIP of the same name. */
 int config_set_vip(struct config *cfg, const struct config_vip *vip, struct err *err)
 	__attribute__((warn_unused_result));
-int config_set_vip_address(struct config *cfg, const char *vip, const struct addr *address,
+int config_set_vip_address(struct config *cfg, const char *vip, const struct prefix *address,
 			   struct err *err) __attribute__((warn_unused_result));
 int config_set_vip_announce(struct config *cfg, const char *vip, enum config_announce_when when,
 			    struct err *err) __attribute__((warn_unused_result));
@@ -270,9 +322,9 @@ int config_set_vip_announce(struct config *cfg, const char *vip, enum config_ann
 int config_add_service(struct config *cfg, const char *vip, const struct config_service *service,
 		       struct err *err) __attribute__((warn_unused_result));
 int config_remove_service(struct config *cfg, const char *vip, enum config_protocol protocol,
-			  uint16_t port, struct err *err) __attribute__((warn_unused_result));
+			  struct ports ports, struct err *err) __attribute__((warn_unused_result));
 int config_set_service_pool(struct config *cfg, const char *vip, enum config_protocol protocol,
-			    uint16_t port, const char *pool, struct err *err)
+			    struct ports ports, const char *pool, struct err *err)
 	__attribute__((warn_unused_result));
 
 int config_add_real(struct config *cfg, const char *pool, const struct config_real *real,
@@ -286,6 +338,10 @@ int config_set_real_mac(struct config *cfg, const char *pool, const struct addr 
 			const struct config_mac *mac, struct err *err)
 	__attribute__((warn_unused_result));
 
+int config_set_real_server_id(struct config *cfg, const char *pool, const struct addr *address,
+			      const struct server_id *id, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* Single values as the file writes them, for command lines and the API. 0, or -EINVAL with the
  * reason and the fix in err. */
 int config_name_parse(const char *text, char ret_name[CONFIG_NAME_MAX + 1], struct err *err)
@@ -294,8 +350,13 @@ int config_address_parse(const char *text, struct addr *ret_address, struct err 
 	__attribute__((warn_unused_result));
 int config_protocol_parse(const char *text, enum config_protocol *ret_protocol, struct err *err)
 	__attribute__((warn_unused_result));
-/* "any" gives CONFIG_PORT_ANY. */
-int config_port_parse(const char *text, uint16_t *ret_port, struct err *err)
+/* An address, or a prefix. */
+int config_vip_address_parse(const char *text, struct prefix *ret_address, struct err *err)
+	__attribute__((warn_unused_result));
+/* A port, a range, or any. */
+int config_ports_parse(const char *text, struct ports *ret_ports, struct err *err)
+	__attribute__((warn_unused_result));
+int config_server_id_parse(const char *text, struct server_id *ret_id, struct err *err)
 	__attribute__((warn_unused_result));
 int config_weight_parse(const char *text, uint32_t *ret_weight, struct err *err)
 	__attribute__((warn_unused_result));

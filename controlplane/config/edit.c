@@ -99,17 +99,16 @@ static int get_pool(struct config *cfg, const char *name, struct config_pool **r
 	return not_found(err, "pool", name, s.best, "fairway pool list");
 }
 
-static const char *service_text(enum config_protocol protocol, uint16_t port, char buf[32])
+static const char *service_text(enum config_protocol protocol, struct ports ports, char buf[32])
 {
-	if (port == CONFIG_PORT_ANY)
-		snprintf(buf, 32, "%s port any", config_protocol_name(protocol));
-	else
-		snprintf(buf, 32, "%s port %u", config_protocol_name(protocol), port);
+	char text[PORTS_STRLEN];
+
+	snprintf(buf, 32, "%s port %s", config_protocol_name(protocol), ports_format(ports, text));
 	return buf;
 }
 
 static int get_service(struct config *cfg, const char *vip_name, enum config_protocol protocol,
-		       uint16_t port, struct config_vip **ret_vip,
+		       struct ports ports, struct config_vip **ret_vip,
 		       struct config_service **ret_service, struct err *err)
 {
 	char text[32];
@@ -117,12 +116,12 @@ static int get_service(struct config *cfg, const char *vip_name, enum config_pro
 
 	if (r)
 		return r;
-	*ret_service = config_find_service(*ret_vip, protocol, port);
+	*ret_service = config_find_service(*ret_vip, protocol, ports);
 	if (*ret_service)
 		return 0;
 	return err_set(err, -ENOENT,
 		       "vip '%s' has no service on %s: 'fairway vip show %s' lists its services",
-		       vip_name, service_text(protocol, port, text), vip_name);
+		       vip_name, service_text(protocol, ports, text), vip_name);
 }
 
 static int get_real(struct config *cfg, const char *pool_name, const struct addr *address,
@@ -143,16 +142,16 @@ static int get_real(struct config *cfg, const char *pool_name, const struct addr
 
 /* ---- VIPs ---- */
 
-static const struct config_vip *vip_at(const struct config *cfg, const struct addr *address,
+static const struct config_vip *vip_at(const struct config *cfg, const struct prefix *address,
 				       const struct config_vip *except)
 {
 	for (size_t i = 0; i < cfg->n_vips; i++)
-		if (&cfg->vips[i] != except && addr_equal(&cfg->vips[i].address, address))
+		if (&cfg->vips[i] != except && prefix_equal(&cfg->vips[i].address, address))
 			return &cfg->vips[i];
 	return NULL;
 }
 
-static int check_vip_address(const struct config *cfg, const struct addr *address,
+static int check_vip_address(const struct config *cfg, const struct prefix *address,
 			     const struct config_vip *except, struct err *err)
 {
 	const struct config_vip *other = vip_at(cfg, address, except);
@@ -161,7 +160,7 @@ static int check_vip_address(const struct config *cfg, const struct addr *addres
 	if (!other)
 		return 0;
 	return err_set(err, -EEXIST, "vip '%s' has address %s already: add the services to it",
-		       other->name, addr_format(address, text));
+		       other->name, prefix_format_short(address, text));
 }
 
 static int check_name(const char *name, struct err *err)
@@ -216,7 +215,7 @@ int config_set_vip(struct config *cfg, const struct config_vip *vip, struct err 
 	return 0;
 }
 
-int config_set_vip_address(struct config *cfg, const char *name, const struct addr *address,
+int config_set_vip_address(struct config *cfg, const char *name, const struct prefix *address,
 			   struct err *err)
 {
 	struct config_vip *vip;
@@ -254,21 +253,21 @@ int config_add_service(struct config *cfg, const char *vip_name,
 		r = get_pool(cfg, service->pool, &pool, err);
 	if (r)
 		return r;
-	if (config_find_service(vip, service->protocol, service->port))
+	if (config_find_service(vip, service->protocol, service->ports))
 		return err_set(err, -EEXIST,
 			       "vip '%s' has a service on %s already: remove it first, or choose "
 			       "another port",
-			       vip_name, service_text(service->protocol, service->port, text));
+			       vip_name, service_text(service->protocol, service->ports, text));
 	return no_memory(
 		append(&schema_service, (void **)&vip->services, &vip->n_services, service), err);
 }
 
 int config_remove_service(struct config *cfg, const char *vip_name, enum config_protocol protocol,
-			  uint16_t port, struct err *err)
+			  struct ports ports, struct err *err)
 {
 	struct config_service *service;
 	struct config_vip *vip;
-	int r = get_service(cfg, vip_name, protocol, port, &vip, &service, err);
+	int r = get_service(cfg, vip_name, protocol, ports, &vip, &service, err);
 
 	if (!r)
 		take_out(&schema_service, vip->services, &vip->n_services, service);
@@ -276,12 +275,12 @@ int config_remove_service(struct config *cfg, const char *vip_name, enum config_
 }
 
 int config_set_service_pool(struct config *cfg, const char *vip_name, enum config_protocol protocol,
-			    uint16_t port, const char *pool_name, struct err *err)
+			    struct ports ports, const char *pool_name, struct err *err)
 {
 	struct config_service *service;
 	struct config_pool *pool;
 	struct config_vip *vip;
-	int r = get_service(cfg, vip_name, protocol, port, &vip, &service, err);
+	int r = get_service(cfg, vip_name, protocol, ports, &vip, &service, err);
 
 	if (!r)
 		r = get_pool(cfg, pool_name, &pool, err);
@@ -349,6 +348,18 @@ int config_set_real_mac(struct config *cfg, const char *pool_name, const struct 
 	return r;
 }
 
+int config_set_real_server_id(struct config *cfg, const char *pool_name, const struct addr *address,
+			      const struct server_id *id, struct err *err)
+{
+	struct config_real *real;
+	struct config_pool *pool;
+	int r = get_real(cfg, pool_name, address, &pool, &real, err);
+
+	if (!r)
+		real->server_id = *id;
+	return r;
+}
+
 /* ---- Single values ---- */
 
 static int parse_key(const struct schema *schema, const char *key, const char *text,
@@ -370,6 +381,11 @@ int config_name_parse(const char *text, char ret_name[CONFIG_NAME_MAX + 1], stru
 
 int config_address_parse(const char *text, struct addr *ret_address, struct err *err)
 {
+	return parse_key(&schema_real, "address", text, ret_address, err);
+}
+
+int config_vip_address_parse(const char *text, struct prefix *ret_address, struct err *err)
+{
 	return parse_key(&schema_vip, "address", text, ret_address, err);
 }
 
@@ -378,9 +394,14 @@ int config_protocol_parse(const char *text, enum config_protocol *ret_protocol, 
 	return parse_key(&schema_service, "protocol", text, ret_protocol, err);
 }
 
-int config_port_parse(const char *text, uint16_t *ret_port, struct err *err)
+int config_ports_parse(const char *text, struct ports *ret_ports, struct err *err)
 {
-	return parse_key(&schema_service, "port", text, ret_port, err);
+	return parse_key(&schema_service, "port", text, ret_ports, err);
+}
+
+int config_server_id_parse(const char *text, struct server_id *ret_id, struct err *err)
+{
+	return parse_key(&schema_real, "server_id", text, ret_id, err);
 }
 
 int config_weight_parse(const char *text, uint32_t *ret_weight, struct err *err)

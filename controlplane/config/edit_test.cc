@@ -38,7 +38,7 @@ static struct config_service Service(enum config_protocol protocol, uint16_t por
 	struct config_service s = {};
 
 	s.protocol = protocol;
-	s.port = port;
+	s.ports = ports_one(port);
 	strcpy(s.pool, pool);
 	return s;
 }
@@ -50,7 +50,7 @@ TEST_F(Edit, AddsAndRemovesAVip)
 
 	config_vip_init(&vip);
 	strcpy(vip.name, "mail");
-	vip.address = Addr("203.0.113.25");
+	vip.address = Net("203.0.113.25");
 	vip.services = &service;
 	vip.n_services = 1;
 	ASSERT_EQ(config_add_vip(cfg.get(), &vip, &err), 0);
@@ -69,11 +69,11 @@ TEST_F(Edit, RefusesVipsThatAreThereAlready)
 
 	config_vip_init(&vip);
 	strcpy(vip.name, "web");
-	vip.address = Addr("203.0.113.25");
+	vip.address = Net("203.0.113.25");
 	Refused(config_add_vip(cfg.get(), &vip, &err), -EEXIST,
 		"there is a vip 'web' already: change it with 'vip set', or choose another name");
 	strcpy(vip.name, "new");
-	vip.address = Addr("203.0.113.80");
+	vip.address = Net("203.0.113.80");
 	Refused(config_add_vip(cfg.get(), &vip, &err), -EEXIST,
 		"vip 'web' has address 203.0.113.80 already: add the services to it");
 	strcpy(vip.name, "a/b");
@@ -97,7 +97,7 @@ TEST_F(Edit, ReplacesAVipWhole)
 
 	config_vip_init(&vip);
 	strcpy(vip.name, "web");
-	vip.address = Addr("203.0.113.99");
+	vip.address = Net("203.0.113.99");
 	vip.services = &service;
 	vip.n_services = 1;
 	ASSERT_EQ(config_set_vip(cfg.get(), &vip, &err), 0);
@@ -108,14 +108,14 @@ TEST_F(Edit, ReplacesAVipWhole)
 
 TEST_F(Edit, ChangesAVip)
 {
-	struct addr taken = Addr("2001:db8:3::80"), own = Addr("203.0.113.80"),
-		    fresh = Addr("203.0.113.81");
+	struct prefix taken = Net("2001:db8:3::80"), own = Net("203.0.113.80"),
+		      fresh = Net("203.0.113.0/28");
 
 	Refused(config_set_vip_address(cfg.get(), "web", &taken, &err), -EEXIST,
 		"vip 'web6' has address 2001:db8:3::80 already: add the services to it");
 	EXPECT_EQ(config_set_vip_address(cfg.get(), "web", &own, &err), 0);
 	EXPECT_EQ(config_set_vip_address(cfg.get(), "web", &fresh, &err), 0);
-	EXPECT_TRUE(addr_equal(&cfg->vips[0].address, &fresh));
+	EXPECT_TRUE(prefix_equal(&cfg->vips[0].address, &fresh));
 	EXPECT_EQ(config_set_vip_announce(cfg.get(), "web", CONFIG_ANNOUNCE_NEVER, &err), 0);
 	EXPECT_EQ(cfg->vips[0].announce.when, CONFIG_ANNOUNCE_NEVER);
 	ExpectValid();
@@ -127,9 +127,11 @@ TEST_F(Edit, AddsChangesAndRemovesServices)
 
 	ASSERT_EQ(config_add_service(cfg.get(), "web", &s, &err), 0);
 	ASSERT_EQ(cfg->vips[0].n_services, 3u);
-	ASSERT_EQ(config_set_service_pool(cfg.get(), "web", CONFIG_TCP, 8080, "lan", &err), 0);
+	ASSERT_EQ(
+		config_set_service_pool(cfg.get(), "web", CONFIG_TCP, ports_one(8080), "lan", &err),
+		0);
 	EXPECT_STREQ(cfg->vips[0].services[2].pool, "lan");
-	ASSERT_EQ(config_remove_service(cfg.get(), "web", CONFIG_TCP, 8080, &err), 0);
+	ASSERT_EQ(config_remove_service(cfg.get(), "web", CONFIG_TCP, ports_one(8080), &err), 0);
 	EXPECT_TRUE(config_equal(cfg.get(), before.get()));
 }
 
@@ -143,11 +145,11 @@ TEST_F(Edit, RefusesServicesThatCannotBe)
 		"another port");
 	Refused(config_add_service(cfg.get(), "web", &lost, &err), -ENOENT,
 		"there is no pool 'wbe': did you mean 'web'?");
-	Refused(config_remove_service(cfg.get(), "web", CONFIG_TCP, CONFIG_PORT_ANY, &err), -ENOENT,
+	Refused(config_remove_service(cfg.get(), "web", CONFIG_TCP, PORTS_ANY, &err), -ENOENT,
 		"vip 'web' has no service on tcp port any: 'fairway vip show web' lists its "
 		"services");
-	Refused(config_set_service_pool(cfg.get(), "web", CONFIG_TCP, 443, "x", &err), -ENOENT,
-		"there is no pool 'x': 'fairway pool list' shows those there are");
+	Refused(config_set_service_pool(cfg.get(), "web", CONFIG_TCP, ports_one(443), "x", &err),
+		-ENOENT, "there is no pool 'x': 'fairway pool list' shows those there are");
 }
 
 TEST_F(Edit, AddsChangesAndRemovesReals)
@@ -208,20 +210,41 @@ TEST(EditValue, ReadsWhatTheFileWouldTake)
 	enum config_announce_when when;
 	struct config_mac mac;
 	uint32_t weight;
-	uint16_t port;
+	struct server_id id = {};
+	struct prefix prefix;
+	struct ports ports;
 
 	EXPECT_EQ(config_name_parse("a.b-c_1", name, &err), 0);
 	EXPECT_EQ(config_address_parse("2001:db8::1", &address, &err), 0);
 	EXPECT_EQ(config_protocol_parse("udp", &protocol, &err), 0);
 	EXPECT_EQ(protocol, CONFIG_UDP);
-	EXPECT_EQ(config_port_parse("any", &port, &err), 0);
-	EXPECT_EQ(port, CONFIG_PORT_ANY);
+	EXPECT_EQ(config_vip_address_parse("203.0.113.0/24", &prefix, &err), 0);
+	EXPECT_EQ(prefix.len, 24);
+	EXPECT_EQ(config_vip_address_parse("203.0.113.1/24", &prefix, &err), -EINVAL);
+	EXPECT_STREQ(err.text, "address '203.0.113.1/24' has bits set behind its length: write "
+			       "203.0.113.0/24, or the address alone");
+	EXPECT_EQ(config_server_id_parse("0a0B", &id, &err), 0);
+	EXPECT_EQ(id.length, 2);
+	EXPECT_EQ(id.bytes[1], 0x0b);
+	EXPECT_EQ(config_server_id_parse("0a0", &id, &err), -EINVAL);
+	EXPECT_STREQ(err.text, "server_id '0a0' is not 1 to 15 bytes in hex: write two hex digits "
+			       "for each byte, such as \"0a01\"");
+	EXPECT_EQ(config_ports_parse("8000-8999", &ports, &err), 0);
+	EXPECT_EQ(ports.first, 8000);
+	EXPECT_EQ(ports.last, 8999);
+	EXPECT_EQ(config_ports_parse("9-8", &ports, &err), -EINVAL);
+	EXPECT_STREQ(err.text, "port '9-8' is not a range of ports: write the lower and the higher "
+			       "port, such as 8000-8999");
+	EXPECT_EQ(config_ports_parse("any", &ports, &err), 0);
+	EXPECT_TRUE(ports_any(ports));
 	EXPECT_EQ(config_weight_parse("1000", &weight, &err), 0);
 	EXPECT_EQ(weight, 1000u);
 	EXPECT_EQ(config_announce_parse("never", &when, &err), 0);
 	EXPECT_EQ(when, CONFIG_ANNOUNCE_NEVER);
 	EXPECT_EQ(config_mac_parse("02:00:00:00:00:zz", &mac, &err), -EINVAL);
-	EXPECT_EQ(config_port_parse("70000", &port, &err), -EINVAL);
-	EXPECT_STREQ(err.text, "port '70000' is out of range: use a number 1 to 65535, or 'any'");
-	EXPECT_EQ(port, CONFIG_PORT_ANY) << "untouched";
+	EXPECT_EQ(config_ports_parse("70000", &ports, &err), -EINVAL);
+	EXPECT_STREQ(err.text,
+		     "port '70000' is out of range: use a number 1 to 65535, a range such "
+		     "as 8000-8999, or 'any'");
+	EXPECT_TRUE(ports_any(ports)) << "untouched";
 }

@@ -30,13 +30,14 @@ static bool is_plain(const struct field *f, const char *text)
 	case VALUE_NUMBER:
 	case VALUE_PRIME:
 	case VALUE_ASN:
-	case VALUE_PORT_OR_ANY:
+	case VALUE_PORTS:
 	case VALUE_BOOL:
 	case VALUE_DURATION:
 	case VALUE_CHOICE:
 		return true;
 	case VALUE_ADDRESS:
 	case VALUE_IPV4:
+	case VALUE_PREFIX:
 	case VALUE_PREFIX4:
 	case VALUE_ENDPOINT:
 		/* A dotted quad, with /len or :port or without. */
@@ -98,6 +99,17 @@ static void emit_scalar(FILE *out, const struct field *f, const void *object)
 	emit_text(out, f, value_format(f, field_at(f, object), text));
 }
 
+static void emit_values(FILE *out, const struct field *f, const void *object)
+{
+	putc('[', out);
+	for (size_t i = 0; i < *list_count(f, object); i++) {
+		fputs(i ? ", " : "", out);
+		emit_scalar(out, &f->object->fields[0], list_item(f, object, i));
+	}
+	putc(']', out);
+}
+
+/* Lists inside are of single values. */
 static void emit_flow(FILE *out, const struct schema *schema, const void *object)
 {
 	const char *comma = "";
@@ -112,6 +124,8 @@ static void emit_flow(FILE *out, const struct schema *schema, const void *object
 		comma = ", ";
 		if (f->type == VALUE_OBJECT)
 			emit_flow(out, f->object, field_at(f, object));
+		else if (f->type == VALUE_LIST)
+			emit_values(out, f, object);
 		else
 			emit_scalar(out, f, object);
 	}
@@ -123,12 +137,9 @@ static void emit_list(FILE *out, const struct field *f, const void *object, int 
 	size_t n = *list_count(f, object);
 
 	if (f->object->single_value) {
-		fputs(" [", out);
-		for (size_t i = 0; i < n; i++) {
-			fputs(i ? ", " : "", out);
-			emit_scalar(out, &f->object->fields[0], list_item(f, object, i));
-		}
-		fputs("]\n", out);
+		putc(' ', out);
+		emit_values(out, f, object);
+		putc('\n', out);
 		return;
 	}
 	putc('\n', out);

@@ -197,12 +197,61 @@ struct config_real *config_find_real(const struct config_pool *pool, const struc
 }
 
 struct config_service *config_find_service(const struct config_vip *vip,
-					   enum config_protocol protocol, uint16_t port)
+					   enum config_protocol protocol, struct ports ports)
 {
 	for (size_t i = 0; i < vip->n_services; i++)
-		if (vip->services[i].protocol == protocol && vip->services[i].port == port)
+		if (vip->services[i].protocol == protocol &&
+		    ports_equal(vip->services[i].ports, ports))
 			return &vip->services[i];
 	return NULL;
+}
+
+struct config_service *config_service_at(const struct config_vip *vip,
+					 enum config_protocol protocol, uint16_t port)
+{
+	struct config_service *found = NULL;
+
+	for (size_t i = 0; i < vip->n_services; i++) {
+		struct config_service *s = &vip->services[i];
+
+		if (s->protocol == protocol && ports_contain(s->ports, port) &&
+		    (!found || ports_any(found->ports)))
+			found = s;
+	}
+	return found;
+}
+
+struct config_vip *config_vip_at(const struct config *cfg, const struct addr *address)
+{
+	struct config_vip *found = NULL;
+
+	for (size_t i = 0; i < cfg->n_vips; i++) {
+		struct config_vip *vip = &cfg->vips[i];
+
+		if (prefix_contains(&vip->address, address) &&
+		    (!found || vip->address.len > found->address.len))
+			found = vip;
+	}
+	return found;
+}
+
+uint32_t config_syn_burst(const struct config_service *service)
+{
+	return service->syn_burst ? service->syn_burst : service->syn_rate;
+}
+
+struct server_id config_server_id(const struct config_pool *pool, const struct config_real *real)
+{
+	size_t bytes = addr_bits(&real->address) / 8, n = pool->quic.server_id_length;
+	struct server_id id = {.length = (uint8_t)n};
+
+	if (!pool->has_quic)
+		return (struct server_id){0};
+	if (real->server_id.length)
+		return real->server_id;
+	for (size_t i = 0; i < n && i < bytes; i++)
+		id.bytes[n - 1 - i] = real->address.bytes[bytes - 1 - i];
+	return id;
 }
 
 struct config_neighbor *config_find_neighbor(const struct config_bgp *bgp,
@@ -235,6 +284,11 @@ const char *config_xdp_mode_name(enum config_xdp_mode mode)
 const char *config_encap_name(enum config_encap encap)
 {
 	return choice_word(choices_encap, encap);
+}
+
+const char *config_hash_name(enum config_hash hash)
+{
+	return choice_word(choices_hash, hash);
 }
 
 const char *config_health_type_name(enum config_health_type type)

@@ -108,7 +108,7 @@ static const KeyCase kKeys[] = {
 	{"protocol: tcp, port: 443", "protocol: tcp, prot: 443",
 	 "f:41:25: unknown key 'prot': did you mean 'port'?\n"},
 	{"  engine: dpdk", "  speed: fast",
-	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, tunnel_source, hash_seed, drain_time\n"},
+	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, tunnel_source, hash_seed, drain_time, icmp\n"},
 	{"  drain_time: 7s", "  name: lb2",
 	 "f:8:3: key 'name' stands here twice, first on line 2: remove one of them\n"},
 	{"      asn: 64500\n", "", "f:13:7: a neighbor has no asn: add asn: 64500\n"},
@@ -180,10 +180,10 @@ TEST(Parse, ReadsEveryKey)
 	const struct config_vip &v = cfg->vips[0];
 	ASSERT_EQ(v.n_services, 2u);
 	EXPECT_EQ(v.services[0].protocol, CONFIG_TCP);
-	EXPECT_EQ(v.services[0].port, 443);
+	EXPECT_TRUE(ports_equal(v.services[0].ports, ports_one(443)));
 	EXPECT_STREQ(v.services[0].pool, "web");
 	EXPECT_EQ(v.services[1].protocol, CONFIG_UDP);
-	EXPECT_EQ(v.services[1].port, CONFIG_PORT_ANY);
+	EXPECT_TRUE(ports_any(v.services[1].ports));
 	EXPECT_EQ(v.announce.when, CONFIG_ANNOUNCE_ALWAYS);
 }
 
@@ -253,13 +253,15 @@ TEST(Parse, FindsAllErrorsInOnePassInTheOrderOfTheFile)
 	text.replace(text.find("pool: lan"), 9, "pool: lam");
 	text.replace(text.find("address: 10.0.0.22"), 18, "address: 10.0.0.21");
 	EXPECT_FALSE(Parse(text, &errors));
-	EXPECT_EQ(errors, "f:4:11: unknown engine 'foo': use 'xdp' or 'dpdk'\n"
-			  "f:36:19: real 10.0.0.21 stands in pool 'lan' twice (line 35): remove "
-			  "one, and give the other the weight of both\n"
-			  "f:41:31: port '443443' is out of range: use a number 1 to 65535, or "
-			  "'any'\n"
-			  "f:42:42: vip 'web' has a service to pool 'lam', which does not exist: "
-			  "did you mean 'lan'?\n");
+	EXPECT_EQ(
+		errors,
+		"f:4:11: unknown engine 'foo': use 'xdp' or 'dpdk'\n"
+		"f:36:19: real 10.0.0.21 stands in pool 'lan' twice (line 35): remove "
+		"one, and give the other the weight of both\n"
+		"f:41:31: port '443443' is out of range: use a number 1 to 65535, a range such as 8000-8999, or "
+		"'any'\n"
+		"f:42:42: vip 'web' has a service to pool 'lam', which does not exist: "
+		"did you mean 'lan'?\n");
 }
 
 TEST(Parse, CountsErrorsBeyondTwenty)

@@ -42,8 +42,16 @@ const struct choice choices_xdp_mode[] = {
 
 const struct choice choices_encap[] = {
 	{"ipip", CONFIG_ENCAP_IPIP, NULL},
+	{"gue", CONFIG_ENCAP_GUE, NULL},
 	{"l2dsr", CONFIG_ENCAP_L2DSR, NULL},
-	{"gue", -1, "use ipip or l2dsr"},
+	{NULL, 0, NULL},
+};
+
+const struct choice choices_hash[] = {
+	{"5tuple", CONFIG_HASH_5TUPLE, NULL},
+	{"source", CONFIG_HASH_SOURCE, NULL},
+	{"source_destination", CONFIG_HASH_SOURCE_DESTINATION, NULL},
+	{"destination_port", CONFIG_HASH_DESTINATION_PORT, NULL},
 	{NULL, 0, NULL},
 };
 
@@ -86,6 +94,16 @@ static const struct field tunnel_source_fields[] = {
 static const struct schema schema_tunnel_source =
 	SCHEMA(config_tunnel_source, "tunnel_source", tunnel_source_fields, .flow = true);
 
+/* Answers cost the node nothing it would miss; their rate is what a flood of packets that ask for
+ * them could reflect. */
+static const struct field icmp_fields[] = {
+	{.key = "echo_rate", .type = VALUE_NUMBER, PLACE(config_icmp, echo_rate),
+	 .fallback = "1000", .min = 0, .max = 10000000},
+	{.key = "too_big_rate", .type = VALUE_NUMBER, PLACE(config_icmp, too_big_rate),
+	 .fallback = "100", .min = 0, .max = 10000000},
+};
+static const struct schema schema_icmp = SCHEMA(config_icmp, "icmp", icmp_fields, .flow = true);
+
 static const struct field node_fields[] = {
 	{.key = "name", .type = VALUE_NAME, PLACE(config_node, name), .required = true,
 	 .example = "name: lb1"},
@@ -101,6 +119,7 @@ static const struct field node_fields[] = {
 		    "('openssl rand -hex 16' makes one)"},
 	{.key = "drain_time", .type = VALUE_DURATION, PLACE(config_node, drain_time_ms),
 	 .fallback = "5s", .min = 0, .max = HOUR},
+	{.key = "icmp", OBJECT(config_node, icmp, schema_icmp)},
 };
 const struct schema schema_node = SCHEMA(config_node, "node", node_fields);
 
@@ -172,30 +191,56 @@ static const struct field real_fields[] = {
 	{.key = "weight", .type = VALUE_NUMBER, PLACE(config_real, weight), .fallback = "100",
 	 .min = 0, .max = 1000},
 	{.key = "mac", .type = VALUE_MAC, PLACE(config_real, mac)},
+	{.key = "server_id", .type = VALUE_SERVER_ID, PLACE(config_real, server_id)},
 };
 const struct schema schema_real = SCHEMA(config_real, "a real", real_fields, .flow = true);
+
+static const struct field quic_fields[] = {
+	{.key = "server_id_length", .type = VALUE_NUMBER, PLACE(config_quic, server_id_length),
+	 .required = true, .min = 1, .max = SERVER_ID_MAX, .example = "server_id_length: 4"},
+	{.key = "rotation", .type = VALUE_NUMBER, PLACE(config_quic, rotation), .fallback = "0",
+	 .min = 0, .max = 6},
+};
+static const struct schema schema_quic = SCHEMA(config_quic, "quic", quic_fields, .flow = true);
 
 static const struct field pool_fields[] = {
 	{.key = "name", .type = VALUE_NAME, PLACE(config_pool, name), .required = true,
 	 .example = "name: web"},
 	{.key = "encap", .type = VALUE_CHOICE, PLACE(config_pool, encap), .required = true,
 	 .choices = choices_encap, .example = "encap: ipip"},
+	{.key = "gue_port", .type = VALUE_NUMBER, PLACE(config_pool, gue_port), .fallback = "6080",
+	 .min = 1, .max = 65535},
 	{.key = "table_size", .type = VALUE_PRIME, PLACE(config_pool, table_size),
 	 .fallback = "65537", .min = 251, .max = 1048573},
 	{.key = "min_healthy", .type = VALUE_NUMBER, PLACE(config_pool, min_healthy),
 	 .fallback = "1", .min = 1, .max = 65535},
 	{.key = "health", OPTIONAL_OBJECT(config_pool, health, has_health, schema_health)},
+	{.key = "quic", OPTIONAL_OBJECT(config_pool, quic, has_quic, schema_quic)},
 	{.key = "reals", LIST(config_pool, reals, n_reals, schema_real)},
 };
 const struct schema schema_pool = SCHEMA(config_pool, "a pool", pool_fields);
 
+static const struct field source_fields[] = {
+	{.key = "prefix", .type = VALUE_PREFIX, PLACE(config_source, prefix), .required = true},
+};
+static const struct schema schema_source =
+	SCHEMA(config_source, "a source", source_fields, .single_value = true);
+
 static const struct field service_fields[] = {
 	{.key = "protocol", .type = VALUE_CHOICE, PLACE(config_service, protocol),
 	 .required = true, .choices = choices_protocol, .example = "protocol: tcp"},
-	{.key = "port", .type = VALUE_PORT_OR_ANY, PLACE(config_service, port), .required = true,
+	{.key = "port", .type = VALUE_PORTS, PLACE(config_service, ports), .required = true,
 	 .min = 1, .max = 65535, .example = "port: 443"},
 	{.key = "pool", .type = VALUE_NAME, PLACE(config_service, pool), .required = true,
 	 .example = "pool: web"},
+	{.key = "hash", .type = VALUE_CHOICE, PLACE(config_service, hash), .fallback = "5tuple",
+	 .choices = choices_hash},
+	{.key = "deny", LIST(config_service, deny, n_deny, schema_source)},
+	{.key = "syn_rate", .type = VALUE_NUMBER, PLACE(config_service, syn_rate), .min = 1,
+	 .max = 100000000},
+	{.key = "syn_burst", .type = VALUE_NUMBER, PLACE(config_service, syn_burst), .min = 1,
+	 .max = 100000000},
+	{.key = "quic", .type = VALUE_BOOL, PLACE(config_service, quic), .fallback = "false"},
 };
 const struct schema schema_service =
 	SCHEMA(config_service, "a service", service_fields, .flow = true);
@@ -210,7 +255,7 @@ static const struct schema schema_announce =
 static const struct field vip_fields[] = {
 	{.key = "name", .type = VALUE_NAME, PLACE(config_vip, name), .required = true,
 	 .example = "name: web"},
-	{.key = "address", .type = VALUE_ADDRESS, PLACE(config_vip, address), .required = true,
+	{.key = "address", .type = VALUE_PREFIX, PLACE(config_vip, address), .required = true,
 	 .example = "address: 203.0.113.80"},
 	{.key = "services", LIST(config_vip, services, n_services, schema_service)},
 	{.key = "announce", OBJECT(config_vip, announce, schema_announce)},
@@ -262,7 +307,7 @@ static const char *range_text(const struct field *f, char buf[FIELD_TYPE_STRLEN]
 		snprintf(buf, FIELD_TYPE_STRLEN, "%s %llu to %llu%s",
 			 f->type == VALUE_PRIME ? "prime" : "number", (unsigned long long)f->min,
 			 (unsigned long long)f->max,
-			 f->type == VALUE_PORT_OR_ANY ? ", or `any`" : "");
+			 f->type == VALUE_PORTS ? ", a range such as 8000-8999, or `any`" : "");
 	}
 	return buf;
 }
@@ -279,10 +324,12 @@ const char *field_type_text(const struct field *f, char buf[FIELD_TYPE_STRLEN])
 		[VALUE_ADDRESS] = "address",
 		[VALUE_IPV4] = "IPv4 address",
 		[VALUE_IPV6] = "IPv6 address",
+		[VALUE_PREFIX] = "address or prefix",
 		[VALUE_PREFIX4] = "IPv4 address or prefix",
 		[VALUE_PREFIX6] = "IPv6 address or prefix",
 		[VALUE_ENDPOINT] = "address:port, or `none`",
 		[VALUE_MAC] = "MAC address",
+		[VALUE_SERVER_ID] = "2 to 30 hex digits",
 		[VALUE_SEED] = "32 hex digits",
 		[VALUE_OBJECT] = "keys",
 	};
@@ -293,7 +340,7 @@ const char *field_type_text(const struct field *f, char buf[FIELD_TYPE_STRLEN])
 	case VALUE_NUMBER:
 	case VALUE_PRIME:
 	case VALUE_ASN:
-	case VALUE_PORT_OR_ANY:
+	case VALUE_PORTS:
 	case VALUE_DURATION:
 		return range_text(f, buf);
 	case VALUE_LIST:

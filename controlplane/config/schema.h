@@ -8,28 +8,30 @@
  * it, so a new key is one new row (and one in docs/configuration.md, which a test demands). */
 
 enum value_type {
-	VALUE_NAME,        /* char[]: [A-Za-z0-9._-], at most size - 1 */
-	VALUE_INTERFACE,   /* char[] */
-	VALUE_SECRET,      /* char[]: printable ASCII */
-	VALUE_URL_PATH,    /* char[]: "/..." */
-	VALUE_HOST,        /* char[]: a host name or an address */
-	VALUE_NUMBER,      /* uint16_t or uint32_t */
-	VALUE_PRIME,       /* uint32_t */
-	VALUE_ASN,         /* uint32_t */
-	VALUE_PORT_OR_ANY, /* uint16_t */
+	VALUE_NAME,      /* char[]: [A-Za-z0-9._-], at most size - 1 */
+	VALUE_INTERFACE, /* char[] */
+	VALUE_SECRET,    /* char[]: printable ASCII */
+	VALUE_URL_PATH,  /* char[]: "/..." */
+	VALUE_HOST,      /* char[]: a host name or an address */
+	VALUE_NUMBER,    /* uint16_t or uint32_t */
+	VALUE_PRIME,     /* uint32_t */
+	VALUE_ASN,       /* uint32_t */
+	VALUE_PORTS,     /* struct ports */
 	VALUE_BOOL,
-	VALUE_DURATION, /* uint32_t, milliseconds */
-	VALUE_CHOICE,   /* an enum */
-	VALUE_ADDRESS,  /* struct addr */
-	VALUE_IPV4,     /* struct addr */
-	VALUE_IPV6,     /* struct addr */
-	VALUE_PREFIX4,  /* struct prefix */
-	VALUE_PREFIX6,  /* struct prefix */
-	VALUE_ENDPOINT, /* struct config_endpoint */
-	VALUE_MAC,      /* struct config_mac */
-	VALUE_SEED,     /* uint8_t[16] */
-	VALUE_OBJECT,   /* a struct that starts with its mark */
-	VALUE_LIST,     /* a pointer to such structs, and a size_t count */
+	VALUE_DURATION,  /* uint32_t, milliseconds */
+	VALUE_CHOICE,    /* an enum */
+	VALUE_ADDRESS,   /* struct addr */
+	VALUE_IPV4,      /* struct addr */
+	VALUE_IPV6,      /* struct addr */
+	VALUE_PREFIX,    /* struct prefix */
+	VALUE_PREFIX4,   /* struct prefix */
+	VALUE_PREFIX6,   /* struct prefix */
+	VALUE_ENDPOINT,  /* struct config_endpoint */
+	VALUE_MAC,       /* struct config_mac */
+	VALUE_SERVER_ID, /* struct server_id */
+	VALUE_SEED,      /* uint8_t[16] */
+	VALUE_OBJECT,    /* a struct that starts with its mark */
+	VALUE_LIST,      /* a pointer to such structs, and a size_t count */
 };
 
 /* One word of a VALUE_CHOICE. A word with a refusal is understood but not to be had. */
@@ -66,7 +68,7 @@ struct schema {
 extern const struct schema schema_config, schema_node, schema_bgp, schema_neighbor, schema_metrics,
 	schema_pool, schema_health, schema_real, schema_vip, schema_service;
 
-extern const struct choice choices_engine[], choices_xdp_mode[], choices_encap[],
+extern const struct choice choices_engine[], choices_xdp_mode[], choices_encap[], choices_hash[],
 	choices_health_type[], choices_health_via[], choices_protocol[], choices_announce[];
 
 /* Where a field lies in its object. */

@@ -144,4 +144,12 @@ inline struct addr Addr(const char *text)
 	return a;
 }
 
+inline struct prefix Net(const char *text)
+{
+	struct prefix p = {};
+
+	EXPECT_EQ(prefix_parse(text, &p), 0) << text;
+	return p;
+}
+
 #endif

@@ -218,10 +218,6 @@ static int parse_number(const struct field *f, const char *text, bool quoted, vo
 	uint64_t n = digits(text, &end);
 	int r;
 
-	if (f->type == VALUE_PORT_OR_ANY && !strcmp(text, "any")) {
-		store_number(f, CONFIG_PORT_ANY, ret_value);
-		return 0;
-	}
 	if (end == text || *end)
 		return refuse_number(f, text, "is not a whole number", problem);
 	if (quoted) {
@@ -238,6 +234,30 @@ static int parse_number(const struct field *f, const char *text, bool quoted, vo
 		return r;
 	store_number(f, n, ret_value);
 	return 0;
+}
+
+/* One port as any number, with the words of numbers; a range or any as such. */
+static int parse_ports(const struct field *f, const char *text, bool quoted, void *ret_value,
+		       struct config_error *problem)
+{
+	struct field one = *f;
+	struct ports ports;
+	uint16_t port;
+	int r;
+
+	if (!strcmp(text, "any") || (*text != '-' && strchr(text, '-'))) {
+		if (ports_parse(text, &ports)) {
+			advise(problem, "write the lower and the higher port, such as 8000-8999");
+			return refuse_number(f, text, "is not a range of ports", problem);
+		}
+		*(struct ports *)ret_value = ports;
+		return 0;
+	}
+	one.size = sizeof(port);
+	r = parse_number(&one, text, quoted, &port, problem);
+	if (!r)
+		*(struct ports *)ret_value = ports_one(port);
+	return r;
 }
 
 /* ---- Durations ---- */
@@ -353,21 +373,24 @@ static int parse_address(const struct field *f, const char *text, bool quoted, v
 static int parse_prefix(const struct field *f, const char *text, bool quoted, void *ret_value,
 			struct config_error *problem)
 {
-	uint8_t family = f->type == VALUE_PREFIX4 ? 4 : 6;
+	uint8_t family = f->type == VALUE_PREFIX4 ? 4 : f->type == VALUE_PREFIX6 ? 6 : 0;
 	char show[SHOW_STRLEN], fixed[ADDR_STRLEN];
 	struct prefix p, masked;
 
 	(void)quoted;
-	if (prefix_parse(text, &p) || p.addr.family != family) {
+	if (prefix_parse(text, &p) || (family && p.addr.family != family)) {
 		advise(problem, family == 4 ? "write one such as 192.0.2.10 or 192.0.2.0/24"
-					    : "write one such as \"2001:db8::10\" or "
-					      "\"2001:db8::/64\"");
-		return refuse(problem, "%s '%s' is not an IPv%u address or prefix", f->key,
-			      show_value(text, show), family);
+				: family == 6
+					? "write one such as \"2001:db8::10\" or \"2001:db8::/64\""
+					: "write one such as 192.0.2.10, 192.0.2.0/24 or "
+					  "\"2001:db8::/64\"");
+		return refuse(problem, "%s '%s' is not an %saddress or prefix", f->key,
+			      show_value(text, show),
+			      family == 4   ? "IPv4 "
+			      : family == 6 ? "IPv6 "
+					    : "");
 	}
-	masked = p;
-	for (unsigned bit = p.len; bit < addr_bits(&p.addr); bit++)
-		masked.addr.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+	masked = prefix_masked(&p.addr, p.len);
 	if (!addr_equal(&masked.addr, &p.addr)) {
 		advise(problem, "write %s, or the address alone", prefix_format(&masked, fixed));
 		return refuse(problem, "%s '%s' has bits set behind its length", f->key, text);
@@ -439,6 +462,23 @@ static int parse_mac(const struct field *f, const char *text, bool quoted, void 
 	return 0;
 }
 
+static int parse_server_id(const struct field *f, const char *text, bool quoted, void *ret_value,
+			   struct config_error *problem)
+{
+	size_t n = strlen(text);
+	struct server_id id = {.length = (uint8_t)(n / 2)};
+	char show[SHOW_STRLEN];
+
+	(void)quoted;
+	if (n % 2 || n > 2 * sizeof(id.bytes) || !hex_bytes(text, 0, n / 2, id.bytes)) {
+		advise(problem, "write two hex digits for each byte, such as \"0a01\"");
+		return refuse(problem, "%s '%s' is not 1 to %u bytes in hex", f->key,
+			      show_value(text, show), SERVER_ID_MAX);
+	}
+	*(struct server_id *)ret_value = id;
+	return 0;
+}
+
 static int parse_seed(const struct field *f, const char *text, bool quoted, void *ret_value,
 		      struct config_error *problem)
 {
@@ -469,26 +509,17 @@ int value_parse(const struct field *f, const char *text, bool quoted, void *ret_
 {
 	static int (*const parsers[])(const struct field *, const char *, bool, void *,
 				      struct config_error *) = {
-		[VALUE_NAME] = parse_text,
-		[VALUE_INTERFACE] = parse_text,
-		[VALUE_SECRET] = parse_text,
-		[VALUE_URL_PATH] = parse_text,
-		[VALUE_HOST] = parse_text,
-		[VALUE_NUMBER] = parse_number,
-		[VALUE_PRIME] = parse_number,
-		[VALUE_ASN] = parse_number,
-		[VALUE_PORT_OR_ANY] = parse_number,
-		[VALUE_BOOL] = parse_bool,
-		[VALUE_DURATION] = parse_duration,
-		[VALUE_CHOICE] = parse_choice,
-		[VALUE_ADDRESS] = parse_address,
-		[VALUE_IPV4] = parse_address,
-		[VALUE_IPV6] = parse_address,
-		[VALUE_PREFIX4] = parse_prefix,
-		[VALUE_PREFIX6] = parse_prefix,
-		[VALUE_ENDPOINT] = parse_endpoint,
-		[VALUE_MAC] = parse_mac,
-		[VALUE_SEED] = parse_seed,
+		[VALUE_NAME] = parse_text,           [VALUE_INTERFACE] = parse_text,
+		[VALUE_SECRET] = parse_text,         [VALUE_URL_PATH] = parse_text,
+		[VALUE_HOST] = parse_text,           [VALUE_NUMBER] = parse_number,
+		[VALUE_PRIME] = parse_number,        [VALUE_ASN] = parse_number,
+		[VALUE_PORTS] = parse_ports,         [VALUE_BOOL] = parse_bool,
+		[VALUE_DURATION] = parse_duration,   [VALUE_CHOICE] = parse_choice,
+		[VALUE_ADDRESS] = parse_address,     [VALUE_IPV4] = parse_address,
+		[VALUE_IPV6] = parse_address,        [VALUE_PREFIX] = parse_prefix,
+		[VALUE_PREFIX4] = parse_prefix,      [VALUE_PREFIX6] = parse_prefix,
+		[VALUE_ENDPOINT] = parse_endpoint,   [VALUE_MAC] = parse_mac,
+		[VALUE_SERVER_ID] = parse_server_id, [VALUE_SEED] = parse_seed,
 	};
 
 	problem->text[0] = problem->hint[0] = '\0';
@@ -509,6 +540,13 @@ static void format_bytes(const uint8_t *bytes, size_t n, const char *sep, char b
 	for (size_t i = 0; i < n; i++)
 		at += (size_t)snprintf(buf + at, VALUE_STRLEN - at, "%s%02x", i ? sep : "",
 				       bytes[i]);
+}
+
+/* A number that may be left out, has no default and can't be 0 isn't set while it is 0. */
+static void format_number(const struct field *f, uint64_t n, char buf[VALUE_STRLEN])
+{
+	if (n || f->required || f->fallback || !f->min)
+		snprintf(buf, VALUE_STRLEN, "%" PRIu64, n);
 }
 
 static void format_address(const struct addr *a, char buf[VALUE_STRLEN])
@@ -548,7 +586,7 @@ static void format_endpoint(const struct config_endpoint *e, char buf[VALUE_STRL
 
 const char *value_format(const struct field *f, const void *value, char buf[VALUE_STRLEN])
 {
-	uint64_t n;
+	const struct server_id *id = value;
 
 	buf[0] = '\0';
 	switch (f->type) {
@@ -562,12 +600,11 @@ const char *value_format(const struct field *f, const void *value, char buf[VALU
 	case VALUE_NUMBER:
 	case VALUE_PRIME:
 	case VALUE_ASN:
-	case VALUE_PORT_OR_ANY:
-		n = load_number(f, value);
-		if (f->type == VALUE_PORT_OR_ANY && n == CONFIG_PORT_ANY)
-			strcpy(buf, "any");
-		else
-			snprintf(buf, VALUE_STRLEN, "%" PRIu64, n);
+		format_number(f, load_number(f, value), buf);
+		break;
+	case VALUE_PORTS:
+		if (((const struct ports *)value)->last)
+			ports_format(*(const struct ports *)value, buf);
 		break;
 	case VALUE_BOOL:
 		strcpy(buf, *(const bool *)value ? "true" : "false");
@@ -583,6 +620,7 @@ const char *value_format(const struct field *f, const void *value, char buf[VALU
 	case VALUE_IPV6:
 		format_address(value, buf);
 		break;
+	case VALUE_PREFIX:
 	case VALUE_PREFIX4:
 	case VALUE_PREFIX6:
 		format_prefix(value, buf);
@@ -593,6 +631,9 @@ const char *value_format(const struct field *f, const void *value, char buf[VALU
 	case VALUE_MAC:
 		if (((const struct config_mac *)value)->set)
 			format_bytes(((const struct config_mac *)value)->bytes, 6, ":", buf);
+		break;
+	case VALUE_SERVER_ID:
+		format_bytes(id->bytes, id->length, "", buf);
 		break;
 	case VALUE_SEED:
 		format_bytes(value, 16, "", buf);

@@ -46,15 +46,14 @@ void publish_count_reason(const struct publish *p, enum lb_reason reason,
 	*ret_count = sum;
 }
 
-int publish_count_service(const struct publish *p, const struct addr *addr, uint8_t protocol,
-			  uint16_t port, struct publish_count *ret_count)
+int publish_count_service(const struct publish *p, const struct prefix *address, uint8_t protocol,
+			  struct ports ports, struct publish_count *ret_count)
 {
-	struct publish_key key = {.addr = *addr, .port = port, .protocol = protocol};
-	const struct lb_vip_entry *e = publish_index_find(p->t, &key);
+	const struct publish_service *s = publish_service_find(p, address, protocol, ports);
 
-	if (!e)
+	if (!s)
 		return -ENOENT;
-	*ret_count = publish_counter_sum(p->t, p->t->services[e->service].counter);
+	*ret_count = publish_counter_sum(p->t, s->counter);
 	return 0;
 }
 
@@ -127,6 +126,10 @@ void publish_usage(const struct publish *p, struct publish_usage *ret_usage)
 		.reals_max = p->t->dims.reals,
 		.slot_lines = p->lines.used,
 		.slot_lines_max = p->t->dims.slot_lines,
+		.denied = p->denied.used,
+		.denied_max = p->t->dims.deny_entries,
+		.limits = p->limits.used,
+		.limits_max = p->t->dims.limits,
 		.writes = p->writes,
 	};
 }

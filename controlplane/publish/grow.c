@@ -16,6 +16,10 @@ static struct space *space_of(struct publish *p, enum publish_table table)
 		return &p->lines;
 	case PUBLISH_REALS:
 		return &p->real_ids;
+	case PUBLISH_DENIED:
+		return &p->denied;
+	case PUBLISH_LIMITS:
+		return &p->limits;
 	}
 	abort();
 }
@@ -31,6 +35,10 @@ static uint32_t *dim_of(struct lb_dims *d, enum publish_table table)
 		return &d->slot_lines;
 	case PUBLISH_REALS:
 		return &d->reals;
+	case PUBLISH_DENIED:
+		return &d->deny_entries;
+	case PUBLISH_LIMITS:
+		return &d->limits;
 	}
 	abort();
 }
@@ -47,6 +55,9 @@ static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, s
 	memcpy(to->slots, from->slots, from->dims.slot_lines * sizeof(*to->slots));
 	memcpy(to->previous, from->previous, from->dims.slot_lines * sizeof(*to->previous));
 	memcpy(to->reals, from->reals, from->dims.reals * sizeof(*to->reals));
+	/* Of the same size they are the same memory, which engines write. */
+	if (to->dims.limits != from->dims.limits)
+		memcpy(to->limits, from->limits, from->dims.limits * sizeof(*to->limits));
 	if (publish_index_copy(to, from))
 		return err_set(err, -ENOSPC, "the larger VIP index has no room");
 	return 0;
@@ -71,21 +82,31 @@ static void carry(void *arg, struct lb_tables *to, const struct lb_tables *from)
 	}
 }
 
-/* The places of the new index are another than the old one's. */
+/* Entries stand elsewhere in a new table of keys. */
+static int respace_entries(struct space *s, const struct lb_vip_entry *entries, uint32_t n)
+{
+	space_fini(s);
+	if (space_init(s, n, 0))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		if (entries[i].service != LB_SERVICE_NONE)
+			space_claim(s, i, 1);
+	return 0;
+}
+
 static int respace(struct publish *p)
 {
 	const struct lb_dims *d = &p->t->dims;
 	uint32_t services = p->service_ids.n;
 	struct publish_record *records;
 
-	space_fini(&p->entries);
-	if (space_init(&p->entries, d->vip_entries, 0) || space_grow(&p->lines, d->slot_lines) ||
-	    space_grow(&p->service_ids, d->services) ||
-	    space_grow(&p->service_counters, d->services) || space_grow(&p->real_ids, d->reals))
+	if (respace_entries(&p->entries, p->t->vips, d->vip_entries) ||
+	    respace_entries(&p->denied, p->t->denied, d->deny_entries) ||
+	    space_grow(&p->lines, d->slot_lines) || space_grow(&p->service_ids, d->services) ||
+	    space_grow(&p->service_counters, d->services) ||
+	    space_grow(&p->deny_lists, d->services) || space_grow(&p->limits, d->limits) ||
+	    space_grow(&p->real_ids, d->reals))
 		return -ENOMEM;
-	for (uint32_t i = 0; i < d->vip_entries; i++)
-		if (p->t->vips[i].service != LB_SERVICE_NONE)
-			space_claim(&p->entries, i, 1);
 	records = realloc(p->records, d->services * sizeof(*records));
 	if (!records)
 		return -ENOMEM;
@@ -134,7 +155,7 @@ int publish_make_room(struct publish *p, enum publish_table table, uint32_t more
 		publish_grace_begin(p);
 		p->engine.grace(p->engine.arg);
 		publish_grace_end(p);
-		if (table != PUBLISH_VIPS)
+		if (table != PUBLISH_VIPS && table != PUBLISH_DENIED)
 			return 0;
 	}
 	return grow(p, table, more, err);

@@ -5,121 +5,235 @@
 #include <errno.h>
 #include <string.h>
 
-#include "dataplane/core/hash.h"
+/* The VIP index and the table of denied prefixes: both are open addressing over the same entries.
+ */
 
-struct lb_vip_entry publish_entry(const struct publish_key *key)
+static uint8_t kind_of(const struct lb_key *key)
 {
-	struct lb_vip_entry e = {
-		.word = lb_vip_word(htons(key->port), key->protocol, key->addr.family),
-	};
-
-	memcpy(e.addr, key->addr.bytes, sizeof(e.addr));
-	return e;
+	return (uint8_t)(key->word >> 24);
 }
 
-struct publish_key publish_entry_key(const struct lb_vip_entry *entry)
+static bool is_denied_kind(uint8_t kind)
 {
-	struct publish_key key = {
-		.addr.family = (uint8_t)(entry->word >> 24),
-		.port = ntohs((uint16_t)entry->word),
-		.protocol = (uint8_t)(entry->word >> 16),
-	};
+	return kind == LB_KEY_DENIED4 || kind == LB_KEY_DENIED6;
+}
 
-	memcpy(key.addr.bytes, entry->addr, sizeof(entry->addr));
+struct publish_index {
+	struct lb_vip_entry *entries;
+	uint32_t n;
+	struct space *space;
+	enum publish_table table;
+};
+
+static struct publish_index index_of(struct publish *p, const struct lb_key *key)
+{
+	const struct lb_tables *t = p->t;
+
+	if (is_denied_kind(kind_of(key)))
+		return (struct publish_index){t->denied, t->dims.deny_entries, &p->denied,
+					      PUBLISH_DENIED};
+	return (struct publish_index){t->vips, t->dims.vip_entries, &p->entries, PUBLISH_VIPS};
+}
+
+struct lb_key publish_entry_key(const struct lb_vip_entry *e)
+{
+	struct lb_key key = {.word = e->word, .scope = e->scope};
+
+	memcpy(key.addr, e->addr, sizeof(key.addr));
 	return key;
 }
 
-static uint32_t start_of(const struct lb_vip_entry *e)
+static uint32_t start_of(const struct lb_key *key)
 {
-	return e->word >> 24 == 4 ? lb_hash_vip4(e->addr[0], e->word)
-				  : lb_hash_vip6(e->addr, e->word);
+	switch (kind_of(key)) {
+	case LB_KEY_EXACT4:
+		return lb_hash_vip4(key->addr[0], key->word);
+	case LB_KEY_EXACT6:
+		return lb_hash_vip6(key->addr, key->word);
+	default:
+		return lb_hash_key(key);
+	}
 }
 
-static bool same_key(const struct lb_vip_entry *a, const struct lb_vip_entry *b)
+static struct lb_vip_entry *find(struct lb_vip_entry *entries, uint32_t n, const struct lb_key *key)
 {
-	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 && a->word == b->word;
-}
-
-struct lb_vip_entry *publish_index_find(const struct lb_tables *t, const struct publish_key *key)
-{
-	struct lb_vip_entry want = publish_entry(key);
-	uint32_t at = start_of(&want), mask = t->dims.vip_entries - 1;
+	uint32_t at = start_of(key);
 
 	for (uint32_t i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		struct lb_vip_entry *e = &t->vips[(at + i) & mask];
+		struct lb_vip_entry *e = &entries[(at + i) & (n - 1)];
 
 		if (e->service == LB_SERVICE_NONE)
 			return NULL;
-		if (e->service != LB_SERVICE_DELETED && same_key(e, &want))
+		if (e->service != LB_SERVICE_DELETED && lb_key_matches(e, key))
 			return e;
 	}
 	return NULL;
 }
 
-/* Write the key, then publish it by its service. */
-static void enter(struct lb_vip_entry *e, const struct lb_vip_entry *key, uint32_t service)
+struct lb_vip_entry *publish_key_find(const struct publish *p, const struct lb_key *key)
+{
+	const struct lb_tables *t = p->t;
+
+	return is_denied_kind(kind_of(key)) ? find(t->denied, t->dims.deny_entries, key)
+					    : find(t->vips, t->dims.vip_entries, key);
+}
+
+/* Write the key, then publish it by its value. */
+static void write_entry(struct lb_vip_entry *e, const struct lb_key *key, uint32_t value)
 {
 	memcpy(e->addr, key->addr, sizeof(e->addr));
 	e->word = key->word;
-	__atomic_store_n(&e->service, service, __ATOMIC_RELEASE);
+	e->scope = key->scope;
+	__atomic_store_n(&e->service, value, __ATOMIC_RELEASE);
 }
 
-int publish_index_add(struct publish *p, const struct publish_key *key, uint32_t service)
+static int add(struct publish *p, const struct publish_index *x, const struct lb_key *key,
+	       uint32_t value)
 {
-	struct lb_vip_entry want = publish_entry(key);
-	uint32_t at = start_of(&want), mask = p->t->dims.vip_entries - 1;
+	uint32_t at = start_of(key);
 
 	for (uint32_t i = 0; i < LB_VIP_PROBE_MAX; i++) {
-		uint32_t place = (at + i) & mask;
+		uint32_t place = (at + i) & (x->n - 1);
 
 		/* A deleted entry may still be under a reader's eyes until its grace period. */
-		if (p->entries.state[place] != SPACE_FREE)
+		if (x->space->state[place] != SPACE_FREE)
 			continue;
-		space_claim(&p->entries, place, 1);
-		enter(&p->t->vips[place], &want, service);
+		space_claim(x->space, place, 1);
+		write_entry(&x->entries[place], key, value);
 		p->writes++;
 		return 0;
 	}
 	return -ENOSPC;
 }
 
-void publish_index_remove(struct publish *p, struct lb_vip_entry *entry)
+static int make_room(struct publish *p, const struct lb_key *key, struct err *err)
 {
-	publish_store32(p, &entry->service, LB_SERVICE_DELETED);
-	space_give(&p->entries, (uint32_t)(entry - p->t->vips), 1);
+	struct publish_index x = index_of(p, key);
+
+	return publish_make_room(p, x.table, x.n, err);
 }
 
-void publish_index_sweep(struct publish *p)
+/* Enter a key of a listed kind or any other, growing the table when it is crowded. */
+static int enter(struct publish *p, const struct lb_key *key, uint32_t value, struct err *err)
 {
-	uint32_t n = p->t->dims.vip_entries;
+	struct publish_index x = index_of(p, key);
+	int rc = 0;
 
+	/* Sparse, so that the first probe nearly always hits. */
+	if (x.space->used - x.space->pending > x.n / 4)
+		rc = make_room(p, key, err);
+	x = index_of(p, key);
+	while (!rc && add(p, &x, key, value)) {
+		rc = make_room(p, key, err);
+		x = index_of(p, key);
+	}
+	return rc;
+}
+
+/* Which of the node's short lists has to have what before a key of this kind is found. */
+static bool listed(const struct lb_key *key, enum publish_list *ret_list, uint32_t *ret_value)
+{
+	switch (kind_of(key)) {
+	case LB_KEY_SHAPED4:
+	case LB_KEY_SHAPED6:
+		*ret_list = kind_of(key) == LB_KEY_SHAPED4 ? PUBLISH_SHAPES4 : PUBLISH_SHAPES6;
+		*ret_value = key->scope;
+		return true;
+	case LB_KEY_DENIED4:
+	case LB_KEY_DENIED6:
+		*ret_list = kind_of(key) == LB_KEY_DENIED4 ? PUBLISH_DENIED4 : PUBLISH_DENIED6;
+		*ret_value = (key->word & 0xffff) + 1;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int publish_key_enter(struct publish *p, const struct lb_key *key, uint32_t value, struct err *err)
+{
+	enum publish_list list;
+	uint32_t listed_value;
+	int rc;
+
+	if (!listed(key, &list, &listed_value))
+		return enter(p, key, value, err);
+	rc = publish_list_add(p, list, listed_value, err);
+	if (rc)
+		return rc;
+	rc = enter(p, key, value, err);
+	if (rc)
+		publish_list_remove(p, list, listed_value);
+	return rc;
+}
+
+int publish_key_claim(struct publish *p, struct lb_vip_entry *e, struct err *err)
+{
+	struct lb_key key = publish_entry_key(e);
+	struct publish_index x = index_of(p, &key);
+	enum publish_list list;
+	uint32_t value;
+
+	space_claim(x.space, (uint32_t)(e - x.entries), 1);
+	if (e->service == LB_SERVICE_DELETED) {
+		space_give(x.space, (uint32_t)(e - x.entries), 1);
+		return 0;
+	}
+	return listed(&key, &list, &value) ? publish_list_add(p, list, value, err) : 0;
+}
+
+void publish_key_remove(struct publish *p, struct lb_vip_entry *entry)
+{
+	struct lb_key key = publish_entry_key(entry);
+	struct publish_index x = index_of(p, &key);
+	enum publish_list list;
+	uint32_t value;
+
+	publish_store32(p, &entry->service, LB_SERVICE_DELETED);
+	space_give(x.space, (uint32_t)(entry - x.entries), 1);
+	if (listed(&key, &list, &value))
+		publish_list_remove(p, list, value);
+}
+
+static void sweep(struct lb_vip_entry *entries, uint32_t n, const struct space *space)
+{
 	for (uint32_t i = 2 * n; i-- > 0;) {
-		struct lb_vip_entry *e = &p->t->vips[i & (n - 1)];
+		struct lb_vip_entry *e = &entries[i & (n - 1)];
 
-		if (e->service == LB_SERVICE_DELETED &&
-		    p->entries.state[i & (n - 1)] == SPACE_FREE &&
-		    p->t->vips[(i + 1) & (n - 1)].service == LB_SERVICE_NONE)
+		if (e->service == LB_SERVICE_DELETED && space->state[i & (n - 1)] == SPACE_FREE &&
+		    entries[(i + 1) & (n - 1)].service == LB_SERVICE_NONE)
 			__atomic_store_n(&e->service, LB_SERVICE_NONE, __ATOMIC_RELEASE);
 	}
 }
 
-int publish_index_copy(struct lb_tables *to, const struct lb_tables *from)
+void publish_index_sweep(struct publish *p)
 {
-	uint32_t mask = to->dims.vip_entries - 1;
+	sweep(p->t->vips, p->t->dims.vip_entries, &p->entries);
+	sweep(p->t->denied, p->t->dims.deny_entries, &p->denied);
+}
 
-	for (uint32_t i = 0; i < from->dims.vip_entries; i++) {
-		const struct lb_vip_entry *e = &from->vips[i];
-		uint32_t at, probe = 0;
+static int copy(struct lb_vip_entry *to, uint32_t n_to, const struct lb_vip_entry *from,
+		uint32_t n_from)
+{
+	for (uint32_t i = 0; i < n_from; i++) {
+		struct lb_key key = publish_entry_key(&from[i]);
+		uint32_t at = start_of(&key), probe = 0;
 
-		if (e->service == LB_SERVICE_NONE || e->service == LB_SERVICE_DELETED)
+		if (from[i].service == LB_SERVICE_NONE || from[i].service == LB_SERVICE_DELETED)
 			continue;
-		at = start_of(e);
 		while (probe < LB_VIP_PROBE_MAX &&
-		       to->vips[(at + probe) & mask].service != LB_SERVICE_NONE)
+		       to[(at + probe) & (n_to - 1)].service != LB_SERVICE_NONE)
 			probe++;
 		if (probe == LB_VIP_PROBE_MAX)
 			return -ENOSPC;
-		enter(&to->vips[(at + probe) & mask], e, e->service);
+		write_entry(&to[(at + probe) & (n_to - 1)], &key, from[i].service);
 	}
 	return 0;
+}
+
+int publish_index_copy(struct lb_tables *to, const struct lb_tables *from)
+{
+	int rc = copy(to->vips, to->dims.vip_entries, from->vips, from->dims.vip_entries);
+
+	return rc ? rc
+		  : copy(to->denied, to->dims.deny_entries, from->denied, from->dims.deny_entries);
 }

@@ -47,13 +47,23 @@ static uint32_t lines_of(uint32_t slots)
 }
 
 /* A place for a new pool; the array may move. */
+/* A free place: the one that adopted keys of this pool have as their scope, else one that none
+ * has. */
+static struct publish_pool *pool_place(const struct publish *p, uint64_t key)
+{
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		if (p->pools[i].state == SPACE_FREE && p->pools[i].adopted_key == key)
+			return &p->pools[i];
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		if (p->pools[i].state == SPACE_FREE && !p->pools[i].adopted_key)
+			return &p->pools[i];
+	return NULL;
+}
+
 static struct publish_pool *pool_add(struct publish *p, const char *name)
 {
-	struct publish_pool *pool = NULL, *grown;
+	struct publish_pool *pool = pool_place(p, publish_pool_key(name)), *grown;
 
-	for (uint32_t i = 0; i < p->n_pools && !pool; i++)
-		if (!p->pools[i].name[0])
-			pool = &p->pools[i];
 	if (!pool) {
 		grown = realloc(p->pools, (p->n_pools + 1) * sizeof(*p->pools));
 		if (!grown)
@@ -63,11 +73,13 @@ static struct publish_pool *pool_add(struct publish *p, const char *name)
 	}
 	memset(pool, 0, sizeof(*pool));
 	memcpy(pool->name, name, strlen(name) + 1);
+	pool->state = SPACE_USED;
 	return pool;
 }
 
-static int check_members(const struct publish *p, const char *name, enum lb_encap encap,
-			 const struct publish_member *members, size_t n, struct err *err)
+static int check_members(const struct publish *p, const char *name,
+			 const struct publish_pool_spec *spec, const struct publish_member *members,
+			 size_t n, struct err *err)
 {
 	char text[ADDR_STRLEN];
 
@@ -76,7 +88,7 @@ static int check_members(const struct publish *p, const char *name, enum lb_enca
 	if (!*name || strlen(name) >= PUBLISH_NAME_LEN)
 		return err_set(err, -EINVAL, "pool name \"%s\": needs 1 to %d characters", name,
 			       PUBLISH_NAME_LEN - 1);
-	for (size_t i = 0; i < n && encap == LB_ENCAP_IPIP; i++) {
+	for (size_t i = 0; i < n && spec->encap != LB_ENCAP_L2DSR; i++) {
 		const struct prefix *source =
 			members[i].addr.family == 4 ? &p->node.source4 : &p->node.source6;
 
@@ -92,16 +104,17 @@ static int check_members(const struct publish *p, const char *name, enum lb_enca
 
 /* Members as reals sorted by address, each with a record. *ret_fresh marks records made here. */
 static int make_reals(struct publish *p, const struct publish_pool *old, const char *name,
-		      enum lb_encap encap, const struct publish_member *members, size_t n,
-		      struct publish_real *reals, uint8_t *fresh, struct err *err)
+		      const struct publish_pool_spec *spec, const struct publish_member *members,
+		      size_t n, struct publish_real *reals, uint8_t *fresh, struct err *err)
 {
 	char text[ADDR_STRLEN];
 	int rc = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		reals[i] =
-			(struct publish_real){.addr = members[i].addr, .weight = members[i].weight};
+		reals[i] = (struct publish_real){.addr = members[i].addr,
+						 .weight = members[i].weight,
+						 .server_id = members[i].server_id};
 	qsort(reals, n, sizeof(*reals), by_address);
 	for (i = 0; i < n && !rc; i++) {
 		const struct publish_real *had =
@@ -111,10 +124,10 @@ static int make_reals(struct publish *p, const struct publish_pool *old, const c
 		if (i && addr_equal(&reals[i].addr, &reals[i - 1].addr))
 			rc = err_set(err, -EEXIST, "pool %s: real %s is there twice", name,
 				     addr_format(&reals[i].addr, text));
-		else if (had && publish_real_current(p, encap, had->id))
+		else if (had && publish_real_current(p, spec, had->id))
 			reals[i].id = had->id;
 		else
-			rc = publish_real_get(p, name, encap, &reals[i].addr, &reals[i].id, &is_new,
+			rc = publish_real_get(p, name, spec, &reals[i].addr, &reals[i].id, &is_new,
 					      err);
 		fresh[i] = is_new;
 	}
@@ -202,7 +215,7 @@ static int place_ring(struct publish *p, const uint16_t *slots, uint32_t n, uint
 static bool same_ring_input(const struct publish_pool *pool, const struct publish_real *reals,
 			    size_t n, uint32_t table_size)
 {
-	if (pool->n_reals != n || pool->table_size != table_size)
+	if (pool->n_reals != n || pool->spec.table_size != table_size)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (pool->reals[i].id != reals[i].id || pool->reals[i].weight != reals[i].weight)
@@ -246,14 +259,15 @@ static int make_ring(struct publish *p, struct publish_pool *next, struct err *e
 	next->ring_start = next->ring_slots = 0;
 	if (!any_weight(next->reals, next->n_reals))
 		return 0;
-	slots = calloc(next->table_size, sizeof(*slots));
+	slots = calloc(next->spec.table_size, sizeof(*slots));
 	if (!slots)
 		return err_set(err, -ENOMEM, "out of memory");
-	rc = build_ring(p, next->name, next->reals, next->n_reals, slots, next->table_size, err);
+	rc = build_ring(p, next->name, next->reals, next->n_reals, slots, next->spec.table_size,
+			err);
 	if (!rc)
-		rc = place_ring(p, slots, next->table_size, &next->ring_start, err);
+		rc = place_ring(p, slots, next->spec.table_size, &next->ring_start, err);
 	if (!rc)
-		next->ring_slots = next->table_size;
+		next->ring_slots = next->spec.table_size;
 	return rc;
 }
 
@@ -265,11 +279,15 @@ static int swap_pool(struct publish *p, struct publish_pool *pool, struct publis
 	int rc;
 
 	*pool = *next;
-	rc = publish_services_repoint(p, (uint32_t)(pool - p->pools), err);
-	if (rc) {
+	rc = publish_quic_enter(p, pool, err);
+	if (!rc)
+		rc = publish_services_repoint(p, (uint32_t)(pool - p->pools), err);
+	if (rc)
 		*pool = old;
+	if (old.spec.quic_length || next->spec.quic_length)
+		publish_quic_settle(p, pool);
+	if (rc)
 		return rc;
-	}
 	for (size_t i = 0; i < pool->n_reals; i++)
 		if (pool->reals[i].id < p->n_adopted_reals)
 			p->adopted_reals[pool->reals[i].id] = 0;
@@ -290,30 +308,43 @@ static void undo_next(struct publish *p, struct publish_pool *next, const uint8_
 	free(next->reals);
 }
 
-static int set_members(struct publish *p, struct publish_pool *pool, enum lb_encap encap,
-		       uint32_t table_size, const struct publish_member *members, size_t n,
-		       bool force, struct err *err)
+/* The same server ids, found by the same way. */
+static bool same_ids(const struct publish_pool *a, const struct publish_pool *b)
+{
+	if (a->spec.quic_length != b->spec.quic_length ||
+	    a->spec.quic_rotation != b->spec.quic_rotation)
+		return false;
+	for (size_t i = 0; i < a->n_reals; i++)
+		if (memcmp(&a->reals[i].server_id, &b->reals[i].server_id,
+			   sizeof(a->reals[i].server_id)) != 0)
+			return false;
+	return true;
+}
+
+static int set_members(struct publish *p, struct publish_pool *pool,
+		       const struct publish_pool_spec *spec, const struct publish_member *members,
+		       size_t n, bool force, struct err *err)
 {
 	struct publish_pool next = *pool;
 	AUTO_FREE uint8_t *fresh = calloc(n + 1, 1);
 	uint32_t place = (uint32_t)(pool - p->pools);
 	int rc;
 
-	next.encap = encap;
-	next.table_size = table_size;
+	next.spec = *spec;
 	next.n_reals = n;
 	next.reals = calloc(n + 1, sizeof(*next.reals));
 	if (!next.reals || !fresh) {
 		free(next.reals);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
-	rc = make_reals(p, pool, pool->name, encap, members, n, next.reals, fresh, err);
+	rc = make_reals(p, pool, pool->name, spec, members, n, next.reals, fresh, err);
 	if (rc) {
 		free(next.reals);
 		return rc;
 	}
-	if (!force && same_ring_input(pool, next.reals, n, table_size)) {
-		pool->encap = encap;
+	if (!force && same_ring_input(pool, next.reals, n, spec->table_size) &&
+	    same_ids(pool, &next)) {
+		pool->spec = *spec;
 		free(next.reals);
 		return 0;
 	}
@@ -325,10 +356,11 @@ static int set_members(struct publish *p, struct publish_pool *pool, enum lb_enc
 	return rc;
 }
 
-int publish_pool_set(struct publish *p, const char *name, enum lb_encap encap, uint32_t table_size,
+int publish_pool_set(struct publish *p, const char *name, const struct publish_pool_spec *spec,
 		     const struct publish_member *members, size_t n, struct err *err)
 {
-	int rc = check_members(p, name, encap, members, n, err);
+	int rc = check_members(p, name, spec, members, n, err);
+	uint32_t table_size = spec->table_size;
 	struct publish_pool *pool = publish_pool_find(p, name);
 	bool created = !pool;
 	uint32_t place;
@@ -343,9 +375,9 @@ int publish_pool_set(struct publish *p, const char *name, enum lb_encap encap, u
 	if (!pool)
 		return err_set(err, -ENOMEM, "out of memory");
 	place = (uint32_t)(pool - p->pools);
-	rc = set_members(p, pool, encap, table_size, members, n, false, err);
+	rc = set_members(p, pool, spec, members, n, false, err);
 	if (rc && created)
-		p->pools[place].name[0] = '\0';
+		memset(&p->pools[place], 0, sizeof(*p->pools));
 	return rc;
 }
 
@@ -360,7 +392,12 @@ int publish_pool_remove(struct publish *p, const char *name, struct err *err)
 			       pool->n_services);
 	release_old(p, pool, NULL);
 	free(pool->reals);
+	pool->n_reals = 0;
+	if (pool->spec.quic_length)
+		publish_quic_settle(p, pool);
 	memset(pool, 0, sizeof(*pool));
+	/* Packets may still look for server ids under the place's number. */
+	pool->state = SPACE_PENDING;
 	return 0;
 }
 
@@ -379,13 +416,29 @@ int publish_pools_refresh(struct publish *p, struct err *err)
 			return err_set(err, -ENOMEM, "out of memory");
 		for (size_t k = 0; k < n; k++)
 			members[k] = (struct publish_member){.addr = pool->reals[k].addr,
-							     .weight = pool->reals[k].weight};
-		rc = check_members(p, pool->name, pool->encap, members, n, err);
+							     .weight = pool->reals[k].weight,
+							     .server_id = pool->reals[k].server_id};
+		rc = check_members(p, pool->name, &pool->spec, members, n, err);
 		if (!rc)
-			rc = set_members(p, pool, pool->encap, pool->table_size, members, n, true,
-					 err);
+			rc = set_members(p, pool, &pool->spec, members, n, true, err);
 		if (rc)
 			return rc;
 	}
 	return 0;
+}
+
+bool publish_pools_due(const struct publish *p)
+{
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		if (p->pools[i].state == SPACE_PENDING)
+			return true;
+	return false;
+}
+
+/* Places that were given up go from one state to the next. */
+void publish_pools_step(struct publish *p, enum space_state from, enum space_state to)
+{
+	for (uint32_t i = 0; i < p->n_pools; i++)
+		if (p->pools[i].state == from)
+			p->pools[i].state = (uint8_t)to;
 }

@@ -5,14 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define N_SPACES 8
+
+static struct space *space_at(struct publish *p, size_t i)
+{
+	struct space *const all[N_SPACES] = {
+		&p->entries,    &p->denied, &p->service_ids, &p->service_counters,
+		&p->deny_lists, &p->limits, &p->lines,       &p->real_ids,
+	};
+
+	return all[i];
+}
+
 static int init_spaces(struct publish *p)
 {
 	const struct lb_dims *d = &p->t->dims;
 
 	/* Service 0 and real 0 mean none. */
 	if (space_init(&p->entries, d->vip_entries, 0) ||
+	    space_init(&p->denied, d->deny_entries, 0) ||
 	    space_init(&p->service_ids, d->services, 1) ||
 	    space_init(&p->service_counters, d->services, 0) ||
+	    space_init(&p->deny_lists, d->services, 0) ||
+	    space_init(&p->limits, d->limits, LB_LIMIT_FIRST) ||
 	    space_init(&p->lines, d->slot_lines, 0) || space_init(&p->real_ids, d->reals, 1))
 		return -ENOMEM;
 	p->records = calloc(d->services, sizeof(*p->records));
@@ -56,17 +71,17 @@ void publish_free(struct publish *p)
 		return;
 	for (uint32_t i = 0; i < p->n_pools; i++)
 		free(p->pools[i].reals);
+	for (uint32_t i = 0; i < p->n_services; i++)
+		free(p->services[i].deny);
 	free(p->pools);
+	free(p->services);
 	free(p->vips);
 	free(p->records);
 	free(p->hops);
 	free(p->rings);
 	free(p->adopted_reals);
-	space_fini(&p->entries);
-	space_fini(&p->service_ids);
-	space_fini(&p->service_counters);
-	space_fini(&p->lines);
-	space_fini(&p->real_ids);
+	for (size_t i = 0; i < N_SPACES; i++)
+		space_fini(space_at(p, i));
 	free(p);
 }
 
@@ -100,9 +115,11 @@ static void set_hash_key(struct publish *p, const uint8_t seed[16])
 			publish_store64(p, &p->t->node->hash_key[i], key[i]);
 }
 
-static bool prefix_equal(const struct prefix *a, const struct prefix *b)
+/* A tenth of a second's worth at once. */
+static void set_limits(struct publish *p, const struct publish_node *node)
 {
-	return a->len == b->len && addr_equal(&a->addr, &b->addr);
+	publish_limit_write(p, LB_LIMIT_ECHO, node->echo_rate, node->echo_rate / 10 + 1);
+	publish_limit_write(p, LB_LIMIT_TOO_BIG, node->too_big_rate, node->too_big_rate / 10 + 1);
 }
 
 int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
@@ -117,6 +134,7 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 	p->node = *node;
 	p->node_set = true;
 	set_hash_key(p, node->hash_seed);
+	set_limits(p, node);
 	rc = changed ? publish_pools_refresh(p, err) : 0;
 	if (rc) {
 		struct err ignored;
@@ -124,6 +142,7 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 		p->node = old;
 		p->node_set = was_set;
 		set_hash_key(p, old.hash_seed);
+		set_limits(p, &old);
 		/* What was in force before fitted, so it fits again. */
 		if (publish_pools_refresh(p, &ignored))
 			return err_prefix(err, rc, "not undone: %.200s", ignored.text);
@@ -220,26 +239,26 @@ int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifi
 
 bool publish_grace_due(const struct publish *p)
 {
-	return p->entries.pending || p->service_ids.pending || p->service_counters.pending ||
-	       p->lines.pending || p->real_ids.pending;
+	for (size_t i = 0; i < N_SPACES; i++)
+		if (space_at((struct publish *)(uintptr_t)p, i)->pending)
+			return true;
+	return publish_lists_due(p) || publish_pools_due(p);
 }
 
 void publish_grace_begin(struct publish *p)
 {
-	space_grace_begin(&p->entries);
-	space_grace_begin(&p->service_ids);
-	space_grace_begin(&p->service_counters);
-	space_grace_begin(&p->lines);
-	space_grace_begin(&p->real_ids);
+	for (size_t i = 0; i < N_SPACES; i++)
+		space_grace_begin(space_at(p, i));
+	publish_lists_begin(p);
+	publish_pools_step(p, SPACE_PENDING, SPACE_MARKED);
 }
 
 void publish_grace_end(struct publish *p)
 {
-	space_grace_end(&p->entries);
-	space_grace_end(&p->service_ids);
-	space_grace_end(&p->service_counters);
-	space_grace_end(&p->lines);
-	space_grace_end(&p->real_ids);
+	for (size_t i = 0; i < N_SPACES; i++)
+		space_grace_end(space_at(p, i));
+	publish_lists_end(p);
+	publish_pools_step(p, SPACE_MARKED, SPACE_FREE);
 	publish_index_sweep(p);
 }
 
@@ -265,11 +284,11 @@ struct lb_dims publish_dims(uint32_t services, uint32_t reals, uint32_t pools, u
 
 	d.flow_buckets = (flows + LB_BUCKET_WAYS - 1) / LB_BUCKET_WAYS;
 	d.fragment_buckets = 4096;
-	d.deny_entries = 64;
-	d.limits = 64;
+	d.deny_entries = 256;
+	d.limits = power_of_two(LB_LIMIT_FIRST + services > 64 ? LB_LIMIT_FIRST + services : 64);
 	if (d.reals > LB_REALS_MAX)
 		d.reals = LB_REALS_MAX;
-	/* Each service and each VIP address is an entry, and a quarter full is full. */
-	d.vip_entries = power_of_two(8 * (services > 64 ? services : 64));
+	/* A service is an entry, mostly, and a VIP's address is two; a quarter full is full. */
+	d.vip_entries = power_of_two(12 * (services > 64 ? services : 64));
 	return d;
 }

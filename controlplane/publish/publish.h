@@ -17,6 +17,8 @@
 
 #include "controlplane/base/addr.h"
 #include "controlplane/base/err.h"
+#include "controlplane/base/ports.h"
+#include "controlplane/base/server_id.h"
 #include "dataplane/core/memory.h"
 #include "dataplane/core/reasons.h"
 #include "dataplane/core/tables.h"
@@ -55,11 +57,13 @@ int publish_new(const struct publish_engine *engine, struct publish **ret_publis
 /* The tables stay as they are. */
 void publish_free(struct publish *p);
 
-/* The fleet's hash seed and the sources of outer headers. A source of family 0 is none; setting a
- * pool that needs it is then an error. A changed source rebuilds the reals that use it. */
+/* The fleet's hash seed, the sources of outer headers, and how many answers of ICMP the node gives
+ * per second (0: as many as it is asked for). A source of family 0 is none; setting a pool that
+ * needs it is then an error. A changed source rebuilds the reals that use it. */
 struct publish_node {
 	uint8_t hash_seed[16];
 	struct prefix source4, source6;
+	uint32_t echo_rate, too_big_rate;
 };
 int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
 	__attribute__((warn_unused_result));
@@ -77,24 +81,53 @@ int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifi
 
 struct publish_member {
 	struct addr addr;
-	uint32_t weight; /* share of slots relative to the other members; 0: none */
+	uint32_t weight;            /* share of slots relative to the other members; 0: none */
+	struct server_id server_id; /* of the pool's length; length 0: QUIC doesn't name it */
 };
 
-/* Create a pool or change its members: the ring is built by Maglev from the members (in any order)
- * and swapped in for every service that uses the pool. No members: packets drop as no_real. */
-int publish_pool_set(struct publish *p, const char *name, enum lb_encap encap, uint32_t table_size,
+/* What a pool is besides its members. */
+struct publish_pool_spec {
+	enum lb_encap encap;
+	uint16_t gue_port; /* UDP destination port of GUE */
+	uint32_t table_size;
+	uint8_t quic_length; /* bytes of its reals' server ids; 0: QUIC isn't routed by them */
+	uint8_t quic_rotation;
+};
+
+/* Create a pool or change it: the ring is built by Maglev from the members (in any order) and
+ * swapped in for every service that uses the pool. No members: packets drop as no_real. */
+int publish_pool_set(struct publish *p, const char *name, const struct publish_pool_spec *spec,
 		     const struct publish_member *members, size_t n, struct err *err)
 	__attribute__((warn_unused_result));
 /* -EBUSY while a service uses it, -ENOENT when there is none. */
 int publish_pool_remove(struct publish *p, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* A service of a VIP: create, or point it at another pool. port 0: any port. */
-int publish_service_set(struct publish *p, const char *vip, const struct addr *addr,
-			uint8_t protocol, uint16_t port, const char *pool, struct err *err)
+/* A service of a VIP. Address, protocol and ports are its key. */
+struct publish_service_spec {
+	struct prefix address; /* the VIP: one address, or all of a prefix */
+	uint8_t protocol;
+	struct ports ports;
+	const char *vip, *pool;
+	enum lb_hash_mode hash;
+	bool quic;                 /* by connection id, where it names a real of the pool */
+	const struct prefix *deny; /* sources that are refused */
+	size_t n_deny;
+	uint32_t syn_rate; /* SYNs per second; 0: no limit */
+	uint32_t syn_burst;
+};
+
+/* Create a service or change it. Of VIPs that overlap the longest prefix owns an address; of the
+ * services of one VIP a packet goes to the one of the fewest ports. Services other than PORTS_ANY
+ * mustn't overlap for good; while they do, the one set last has the ports. */
+int publish_service_set(struct publish *p, const struct publish_service_spec *spec, struct err *err)
 	__attribute__((warn_unused_result));
-int publish_service_remove(struct publish *p, const struct addr *addr, uint8_t protocol,
-			   uint16_t port, struct err *err) __attribute__((warn_unused_result));
+int publish_service_remove(struct publish *p, const struct prefix *address, uint8_t protocol,
+			   struct ports ports, struct err *err) __attribute__((warn_unused_result));
+
+/* Is this VIP up: is a ping to it answered? A new VIP isn't. -ENOENT when it has no service. */
+int publish_vip_up(struct publish *p, const struct prefix *address, bool up, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* Drop everything adopted that was not set since publish_new(): call once, after the first whole
  * configuration was applied. */
@@ -121,8 +154,8 @@ struct publish_count {
 void publish_count_reason(const struct publish *p, enum lb_reason reason,
 			  struct publish_count *ret_count);
 /* -ENOENT when there is no such object. */
-int publish_count_service(const struct publish *p, const struct addr *addr, uint8_t protocol,
-			  uint16_t port, struct publish_count *ret_count);
+int publish_count_service(const struct publish *p, const struct prefix *address, uint8_t protocol,
+			  struct ports ports, struct publish_count *ret_count);
 int publish_count_real(const struct publish *p, const char *pool, const struct addr *real,
 		       struct publish_count *ret_count);
 /* Slots of the pool's ring that lead to this real; *ret_ring_slots the ring's size. -ENOENT. */
@@ -140,6 +173,8 @@ struct publish_usage {
 	uint32_t services, services_max;
 	uint32_t reals, reals_max;
 	uint32_t slot_lines, slot_lines_max;
+	uint32_t denied, denied_max; /* prefixes on deny lists */
+	uint32_t limits, limits_max;
 	uint64_t writes; /* stores that readers can see, since publish_new() */
 };
 void publish_usage(const struct publish *p, struct publish_usage *ret_usage);

@@ -102,27 +102,92 @@ class Publish : public testing::Test
 	{
 		std::vector<struct publish_member> m;
 
+		spec.table_size = size;
 		for (auto &r : reals) {
-			m.push_back({A(r.first.c_str()), r.second});
+			m.push_back({A(r.first.c_str()), r.second, {}});
+			if (spec.quic_length)
+				m.back().server_id = server_id(m.back().addr, spec.quic_length);
 			EXPECT_EQ(publish_nexthop_set(p, &m.back().addr, 7,
 						      (const uint8_t *)"\x02\0\0\0\0\x01", &err),
 				  0);
 		}
-		return publish_pool_set(p, name, LB_ENCAP_IPIP, size, m.data(), m.size(), &err);
+		return publish_pool_set(p, name, &spec, m.data(), m.size(), &err);
 	}
 
-	int service(const char *vip, const char *addr, uint16_t port, const char *pool)
+	/* The last bytes of the address. */
+	static struct server_id server_id(const struct addr &a, uint8_t length)
 	{
-		struct addr a = A(addr);
+		struct server_id id = {length, {}};
 
-		return publish_service_set(p, vip, &a, 6, port, pool, &err);
+		memcpy(id.bytes, a.bytes + 4 - length, length);
+		return id;
 	}
 
-	int unservice(const char *addr, uint16_t port)
+	static struct publish_service_spec of(const char *vip, const char *address,
+					      struct ports ports, const char *pool)
 	{
-		struct addr a = A(addr);
+		struct publish_service_spec s = {};
 
-		return publish_service_remove(p, &a, 6, port, &err);
+		s.address = P(address);
+		s.protocol = 6;
+		s.ports = ports;
+		s.vip = vip;
+		s.pool = pool;
+		return s;
+	}
+
+	int service(const char *vip, const char *address, struct ports ports, const char *pool)
+	{
+		struct publish_service_spec s = of(vip, address, ports, pool);
+
+		return publish_service_set(p, &s, &err);
+	}
+
+	int service(const char *vip, const char *address, uint16_t port, const char *pool)
+	{
+		return service(vip, address, ports_one(port), pool);
+	}
+
+	int unservice(const char *address, struct ports ports)
+	{
+		struct prefix a = P(address);
+
+		return publish_service_remove(p, &a, 6, ports, &err);
+	}
+
+	int unservice(const char *address, uint16_t port)
+	{
+		return unservice(address, ports_one(port));
+	}
+
+	uint64_t packets(const char *address, struct ports ports)
+	{
+		struct prefix a = P(address);
+		struct publish_count c = {};
+
+		EXPECT_EQ(publish_count_service(p, &a, 6, ports, &c), 0) << address;
+		return c.packets;
+	}
+
+	/* The VIP that takes a SYN, or the reason why none does. */
+	std::string goes(const char *to, uint16_t port)
+	{
+		struct lb_trace t = send(syn("198.51.100.7", 999, to, port));
+		const char *pool = publish_service_pool(p, t.service);
+
+		if (t.verdict != LB_FORWARD)
+			return publish_reason_name((lb_reason)t.reason);
+		return pool ? pool : "?";
+	}
+
+	/* The shapes of IPv4 in the order of readers. */
+	std::vector<uint32_t> shapes()
+	{
+		std::vector<uint32_t> list;
+
+		for (uint32_t i = 0; i < LB_SHAPES_MAX && memory.tables.node->shapes4[i]; i++)
+			list.push_back(memory.tables.node->shapes4[i]);
+		return list;
 	}
 
 	struct lb_trace send(std::vector<uint8_t> frame)
@@ -171,6 +236,7 @@ class Publish : public testing::Test
 		return u.writes;
 	}
 
+	struct publish_pool_spec spec = {LB_ENCAP_IPIP, 6080, 257, 0, 0};
 	struct publish_memory memory;
 	struct publish_engine engine;
 	struct publish *p = nullptr;
@@ -251,12 +317,13 @@ TEST_F(Publish, SpaceIsReusedOnlyAfterAGracePeriod)
 TEST_F(Publish, ARestartAdoptsEverythingWithoutAWrite)
 {
 	struct publish_count before, after;
-	struct addr vip = A("203.0.113.80"), real = A("10.0.0.11"), other = A("10.0.0.12");
+	struct addr real = A("10.0.0.11"), other = A("10.0.0.12");
+	struct prefix vip = P("203.0.113.80");
 
 	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
 	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
 	spread("203.0.113.80", 443);
-	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &before), 0);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, ports_one(443), &before), 0);
 	reopen();
 	EXPECT_TRUE(publish_adopted(p));
 	EXPECT_TRUE(publish_adopted_member(p, "web", &real));
@@ -267,7 +334,7 @@ TEST_F(Publish, ARestartAdoptsEverythingWithoutAWrite)
 	ASSERT_EQ(publish_adopt_done(p, &err), 0);
 	EXPECT_EQ(writes(), 0u);
 	EXPECT_FALSE(publish_grace_due(p));
-	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &after), 0);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, ports_one(443), &after), 0);
 	EXPECT_EQ(after.packets, before.packets);
 	EXPECT_EQ(spread("203.0.113.80", 443)["10.0.0.11"], 2000);
 }
@@ -289,21 +356,21 @@ TEST_F(Publish, WhatIsNotSetAgainAfterARestartGoes)
 
 TEST_F(Publish, TablesGrowUnderManyObjectsAndKeepTheirCounts)
 {
-	struct addr vip = A("203.0.113.80");
+	struct prefix vip = P("203.0.113.80");
 	struct publish_count before, after;
 	std::vector<std::pair<std::string, uint32_t>> reals;
 
 	ASSERT_EQ(pool("web", {{"10.0.0.11", 100}}), 0);
 	ASSERT_EQ(service("web", "203.0.113.80", 443, "web"), 0);
 	spread("203.0.113.80", 443);
-	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &before), 0);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, ports_one(443), &before), 0);
 	for (int i = 0; i < 1000; i++)
 		reals.push_back(
 			{"10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1), 1});
 	ASSERT_EQ(pool("big", reals, 65537), 0) << err.text;
 	for (int i = 0; i < 2000; i++)
 		ASSERT_EQ(service("big", "203.0.113.81", (uint16_t)(i + 1), "big"), 0) << err.text;
-	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &after), 0);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, ports_one(443), &after), 0);
 	EXPECT_EQ(after.packets, before.packets);
 	struct publish_count real;
 	struct addr r = A("10.0.0.11");
@@ -343,6 +410,323 @@ TEST_F(Publish, AnUnknownMacDropsUnderItsOwnNameUntilItIsLearnt)
 	ASSERT_EQ(publish_nexthop_set(p, &real, 7, (const uint8_t *)"\x02\0\0\0\0\x33", &err), 0);
 	EXPECT_EQ(send(syn("198.51.100.7", 1, "203.0.113.80", 443)).verdict, (uint32_t)LB_FORWARD);
 	EXPECT_EQ(out[5], 0x33);
+}
+
+TEST_F(Publish, AnAnyPortServiceTakesWhatNoOtherHas)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(pool("rest", {{"10.0.0.12", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", 443, "web"), 0) << err.text;
+	EXPECT_EQ(goes("203.0.113.80", 80), "not_vip");
+	ASSERT_EQ(service("v", "203.0.113.80", PORTS_ANY, "rest"), 0) << err.text;
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	for (uint16_t port : {1, 80, 442, 444, 65535})
+		EXPECT_EQ(goes("203.0.113.80", port), "rest") << port;
+	ASSERT_EQ(unservice("203.0.113.80", 443), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "rest");
+	ASSERT_EQ(unservice("203.0.113.80", PORTS_ANY), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "not_vip");
+	EXPECT_TRUE(shapes().empty());
+}
+
+TEST_F(Publish, ARangeOfPortsIsOneServiceWithOneCounter)
+{
+	const struct ports range = {8000, 8999};
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", range, "web"), 0) << err.text;
+	for (uint32_t port = 7000; port < 10000; port++)
+		EXPECT_EQ(goes("203.0.113.80", (uint16_t)port),
+			  port < 8000 || port > 8999 ? "not_vip" : "web")
+			<< port;
+	EXPECT_EQ(packets("203.0.113.80", range), 1000u);
+	/* Another ring behind all of its keys, by one new record. */
+	ASSERT_EQ(pool("web", {{"10.0.0.12", 1}, {"10.0.0.13", 1}}), 0);
+	for (uint32_t port = 8000; port < 9000; port++)
+		EXPECT_EQ(goes("203.0.113.80", (uint16_t)port), "web");
+	EXPECT_EQ(packets("203.0.113.80", range), 2000u);
+	ASSERT_EQ(unservice("203.0.113.80", range), 0);
+	EXPECT_EQ(goes("203.0.113.80", 8500), "not_vip");
+	EXPECT_TRUE(shapes().empty());
+}
+
+TEST_F(Publish, TheLongestPrefixOwnsAnAddress)
+{
+	ASSERT_EQ(pool("wide", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(pool("half", {{"10.0.0.12", 1}}), 0);
+	ASSERT_EQ(pool("one", {{"10.0.0.13", 1}}), 0);
+	ASSERT_EQ(service("wide", "203.0.113.0/24", PORTS_ANY, "wide"), 0) << err.text;
+	ASSERT_EQ(service("half", "203.0.113.0/25", 443, "half"), 0) << err.text;
+	ASSERT_EQ(service("one", "203.0.113.80", 25, "one"), 0) << err.text;
+	EXPECT_EQ(goes("203.0.113.200", 443), "wide");
+	EXPECT_EQ(goes("203.0.113.7", 443), "half");
+	EXPECT_EQ(goes("203.0.113.80", 25), "one");
+	/* What the owner doesn't serve no wider VIP does. */
+	EXPECT_EQ(goes("203.0.113.7", 80), "not_vip");
+	EXPECT_EQ(goes("203.0.113.80", 443), "not_vip");
+	EXPECT_EQ(goes("203.0.114.1", 443), "not_vip");
+	ASSERT_EQ(unservice("203.0.113.80", 25), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "half");
+	ASSERT_EQ(unservice("203.0.113.0/25", 443), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "wide");
+}
+
+TEST_F(Publish, ShapesStandInTheOrderInWhichTheyAreTried)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("a", "203.0.113.0/24", 443, "web"), 0);
+	ASSERT_EQ(service("b", "203.0.113.80", PORTS_ANY, "web"), 0);
+	ASSERT_EQ(service("b", "203.0.113.80", {8192, 8199}, "web"), 0);
+	ASSERT_EQ(service("a", "203.0.113.0/24", PORTS_ANY, "web"), 0);
+	EXPECT_EQ(shapes(),
+		  (std::vector<uint32_t>{LB_SHAPE(32, 3), LB_SHAPE(32, 16),
+					 LB_SHAPE(32, LB_SHAPE_ADDRESS), LB_SHAPE(24, 0),
+					 LB_SHAPE(24, 16), LB_SHAPE(24, LB_SHAPE_ADDRESS)}));
+	ASSERT_EQ(unservice("203.0.113.80", {8192, 8199}), 0);
+	/* Taken out by one store; the rest moves up by one store a grace period. */
+	EXPECT_EQ(shapes()[0], LB_SHAPE(32, 16));
+	for (int i = 0; i < 16 && publish_grace_due(p); i++)
+		grace();
+	EXPECT_FALSE(publish_grace_due(p));
+	EXPECT_EQ(shapes(), (std::vector<uint32_t>{LB_SHAPE(32, 16), LB_SHAPE(32, LB_SHAPE_ADDRESS),
+						   LB_SHAPE(24, 0), LB_SHAPE(24, 16),
+						   LB_SHAPE(24, LB_SHAPE_ADDRESS)}));
+}
+
+TEST_F(Publish, TooManyShapesAreRefusedAndLeaveEverythingInForce)
+{
+	int rc = 0;
+	std::string last;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	for (int len = 30; len > 8 && !rc; len--) {
+		last = "10.0.0.0/" + std::to_string(len);
+		rc = service(last.c_str(), last.c_str(), 443, "web");
+	}
+	EXPECT_EQ(rc, -ENOSPC);
+	EXPECT_NE(std::string(err.text).find("more than 32"), std::string::npos) << err.text;
+	EXPECT_EQ(shapes().size(), 32u);
+	EXPECT_EQ(goes("10.0.0.1", 443), "web");
+	EXPECT_EQ(unservice(last.c_str(), 443), -ENOENT);
+	/* The room of one that goes is used at once. */
+	ASSERT_EQ(unservice("10.0.0.0/30", 443), 0);
+	EXPECT_EQ(service(last.c_str(), last.c_str(), 443, "web"), 0) << err.text;
+	EXPECT_EQ(goes("10.0.0.1", 443), "web");
+}
+
+TEST_F(Publish, ASplitRangeIsServedThroughout)
+{
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(pool("one", {{"10.0.0.12", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", {8000, 8999}, "web"), 0);
+	/* In the order of a plan: what is new first, then what goes. */
+	ASSERT_EQ(service("v", "203.0.113.80", {8000, 8079}, "web"), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", 8080, "one"), 0);
+	EXPECT_EQ(goes("203.0.113.80", 8080), "one");
+	ASSERT_EQ(service("v", "203.0.113.80", {8081, 8999}, "web"), 0);
+	for (uint16_t port = 8000; port < 9000; port++)
+		EXPECT_EQ(goes("203.0.113.80", port), port == 8080 ? "one" : "web") << port;
+	ASSERT_EQ(unservice("203.0.113.80", {8000, 8999}), 0);
+	for (uint16_t port = 8000; port < 9000; port++)
+		EXPECT_EQ(goes("203.0.113.80", port), port == 8080 ? "one" : "web") << port;
+}
+
+TEST_F(Publish, DeniedSourcesAreDroppedByTheServiceThatDeniesThem)
+{
+	struct publish_service_spec s = of("v", "203.0.113.80", ports_one(443), "web");
+	std::vector<struct prefix> deny = {P("198.51.100.0/24"), P("192.0.2.1")};
+	struct publish_usage u;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", 80, "web"), 0);
+	s.deny = deny.data();
+	s.n_deny = 2;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+	EXPECT_EQ(goes("203.0.113.80", 443), "denied");
+	EXPECT_EQ(goes("203.0.113.80", 80), "web");
+	EXPECT_EQ(send(syn("198.51.101.7", 1, "203.0.113.80", 443)).verdict, (uint32_t)LB_FORWARD);
+	uint64_t before = writes();
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0);
+	EXPECT_EQ(writes(), before) << "nothing changed";
+	/* One prefix leaves the list, in place. */
+	s.deny = &deny[1];
+	s.n_deny = 1;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	EXPECT_EQ(send(syn("192.0.2.1", 1, "203.0.113.80", 443)).reason,
+		  (uint32_t)LB_REASON_denied);
+	s.n_deny = 0;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0);
+	EXPECT_EQ(send(syn("192.0.2.1", 1, "203.0.113.80", 443)).verdict, (uint32_t)LB_FORWARD);
+	grace();
+	publish_usage(p, &u);
+	EXPECT_EQ(u.denied, 0u);
+}
+
+TEST_F(Publish, LongDenyListsGrowTheirTable)
+{
+	struct publish_service_spec s = of("v", "203.0.113.80", ports_one(443), "web");
+	std::vector<struct prefix> deny;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	for (int i = 0; i < 3000; i++)
+		deny.push_back(P(("100." + std::to_string(64 + i / 250) + "." +
+				  std::to_string(i % 250) + ".0/24")
+					 .c_str()));
+	s.deny = deny.data();
+	s.n_deny = deny.size();
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+	EXPECT_EQ(send(syn("100.64.0.9", 1, "203.0.113.80", 443)).reason,
+		  (uint32_t)LB_REASON_denied);
+	EXPECT_EQ(send(syn("100.75.249.9", 1, "203.0.113.80", 443)).reason,
+		  (uint32_t)LB_REASON_denied);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+}
+
+TEST_F(Publish, SynsAboveTheRateAreDroppedUntilTheLimitIsLifted)
+{
+	struct publish_service_spec s = of("v", "203.0.113.80", ports_one(443), "web");
+	struct publish_usage u;
+	int passed = 0;
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	s.syn_rate = 1000;
+	s.syn_burst = 20;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+	for (int i = 0; i < 100; i++)
+		passed += goes("203.0.113.80", 443) == "web";
+	EXPECT_EQ(passed, 20);
+	EXPECT_EQ(goes("203.0.113.80", 443), "syn_limited");
+	s.syn_rate = 0;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	grace();
+	publish_usage(p, &u);
+	EXPECT_EQ(u.limits, LB_LIMIT_FIRST);
+}
+
+TEST_F(Publish, ARestartAdoptsRangesListsLimitsAndServerIdsWithoutAWrite)
+{
+	struct publish_service_spec s = of("v", "203.0.113.0/24", {8000, 8999}, "web");
+	struct prefix deny[] = {P("192.0.2.0/24"), P("198.51.100.0/25")},
+		      address = P("203.0.113.0/24");
+	auto set = [&] {
+		ASSERT_EQ(pool("web", {{"10.0.0.11", 1}, {"10.0.0.12", 1}}), 0) << err.text;
+		ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+		ASSERT_EQ(publish_vip_up(p, &address, true, &err), 0) << err.text;
+	};
+
+	s.deny = deny;
+	s.n_deny = 2;
+	s.syn_rate = 1000;
+	s.syn_burst = 10;
+	s.hash = LB_HASH_SOURCE;
+	s.quic = true;
+	spec.quic_length = 2;
+	spec.quic_rotation = 3;
+	/* So that the pool has another place than it would get by itself. */
+	ASSERT_EQ(pool("before", {{"10.0.0.21", 1}}), 0);
+	set();
+	send(syn("198.51.100.200", 999, "203.0.113.9", 8500));
+	EXPECT_EQ(packets("203.0.113.0/24", {8000, 8999}), 1u);
+	reopen();
+	set();
+	ASSERT_EQ(publish_adopt_done(p, &err), 0);
+	EXPECT_EQ(writes(), 1u) << "only the server id of the pool that isn't there any more";
+	EXPECT_EQ(packets("203.0.113.0/24", {8000, 8999}), 1u);
+	EXPECT_EQ(goes("203.0.113.9", 8500), "denied");
+}
+
+TEST_F(Publish, AVipIsUpOrDownByOneStore)
+{
+	struct prefix vip = P("203.0.113.80"), none = P("203.0.113.81");
+
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", 443, "web"), 0);
+	uint64_t before = writes();
+	ASSERT_EQ(publish_vip_up(p, &vip, false, &err), 0);
+	EXPECT_EQ(writes(), before);
+	ASSERT_EQ(publish_vip_up(p, &vip, true, &err), 0);
+	ASSERT_EQ(publish_vip_up(p, &vip, true, &err), 0);
+	EXPECT_EQ(writes(), before + 1);
+	EXPECT_EQ(publish_vip_up(p, &none, true, &err), -ENOENT);
+}
+
+TEST_F(Publish, GueAndIpipRealsAreRecordsOfTheirOwn)
+{
+	spec.encap = LB_ENCAP_GUE;
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	ASSERT_EQ(service("v", "203.0.113.80", 443, "web"), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	ASSERT_EQ(out.size(), 14u + 28 + 40);
+	EXPECT_EQ(out[23], 17) << "the outer protocol is UDP";
+	EXPECT_EQ(out[36] << 8 | out[37], 6080);
+	spec.gue_port = 6081;
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	EXPECT_EQ(out[36] << 8 | out[37], 6081);
+	spec.encap = LB_ENCAP_IPIP;
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}}), 0);
+	EXPECT_EQ(goes("203.0.113.80", 443), "web");
+	EXPECT_EQ(out.size(), 14u + 20 + 40);
+}
+
+/* An Ethernet + IPv4 + UDP frame with the short header of a QUIC packet. */
+std::vector<uint8_t> quic(const char *dst, const std::vector<uint8_t> &cid)
+{
+	std::vector<uint8_t> f = syn("198.51.100.7", 1234, dst, 443);
+
+	f.resize(14 + 20 + 8);
+	f[23] = 17;
+	f.push_back(0x40);
+	f.insert(f.end(), cid.begin(), cid.end());
+	f.resize(f.size() + 20);
+	f[17] = (uint8_t)(f.size() - 14);
+	f[38] = 0;
+	f[39] = (uint8_t)(f.size() - 34);
+	return f;
+}
+
+TEST_F(Publish, QuicGoesToTheRealThatItsConnectionIdNames)
+{
+	struct publish_service_spec s = of("v", "203.0.113.80", ports_one(443), "web");
+	auto real = [&](std::vector<uint8_t> cid) {
+		struct lb_trace t = send(quic("203.0.113.80", cid));
+		struct addr a;
+
+		publish_real_addr(p, t.real, &a);
+		return (int)a.bytes[3];
+	};
+	std::set<int> byid;
+
+	s.protocol = 17;
+	s.quic = true;
+	spec.quic_length = 2;
+	spec.quic_rotation = 1;
+	ASSERT_EQ(pool("web", {{"10.0.0.11", 1}, {"10.0.0.12", 1}, {"10.0.0.13", 0}}), 0)
+		<< err.text;
+	ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+	for (uint8_t last : {11, 12, 13})
+		EXPECT_EQ(real({0x20, 0, last}), last);
+	int hashed = real({0x20, 9, 9});
+	EXPECT_EQ(real({0x40, 0, (uint8_t)(23 - hashed)}), hashed) << "another rotation";
+	/* One leaves, one comes; the rotation changes: the ids follow. */
+	ASSERT_EQ(pool("web", {{"10.0.0.12", 1}, {"10.0.0.14", 1}, {"10.0.0.13", 0}}), 0);
+	EXPECT_EQ(real({0x20, 0, 14}), 14);
+	EXPECT_EQ(real({0x20, 0, 13}), 13);
+	EXPECT_NE(real({0x20, 0, 11}), 11);
+	spec.quic_rotation = 2;
+	ASSERT_EQ(pool("web", {{"10.0.0.12", 1}, {"10.0.0.14", 1}, {"10.0.0.13", 0}}), 0);
+	EXPECT_EQ(real({0x40, 0, 13}), 13);
+	EXPECT_NE(real({0x20, 0, 13}), 13);
+	struct prefix vip = P("203.0.113.80");
+	ASSERT_EQ(publish_service_remove(p, &vip, 17, ports_one(443), &err), 0);
+	ASSERT_EQ(publish_pool_remove(p, "web", &err), 0);
+	grace();
+	struct publish_usage u;
+	publish_usage(p, &u);
+	EXPECT_EQ(u.vip_entries, 0u);
+	EXPECT_EQ(u.services, 1u);
 }
 
 TEST(Reasons, EachStandsInTheTableOfPacketsWithItsVerdict)

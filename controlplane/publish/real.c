@@ -29,20 +29,32 @@ static void set_source(struct lb_real *r, const struct prefix *source)
 	r->source[word] &= ~r->source_mask;
 }
 
-static struct lb_real make_real(const struct publish *p, const char *pool, enum lb_encap encap,
-				const struct addr *addr)
+static uint8_t grow_bytes(enum lb_encap encap, uint8_t family)
+{
+	switch (encap) {
+	case LB_ENCAP_IPIP:
+		return family == 4 ? LB_GROW_IP4 : LB_GROW_IP6;
+	case LB_ENCAP_GUE:
+		return family == 4 ? LB_GROW_GUE4 : LB_GROW_GUE6;
+	case LB_ENCAP_L2DSR:
+		break;
+	}
+	return 0;
+}
+
+static struct lb_real make_real(const struct publish *p, const char *pool,
+				const struct publish_pool_spec *spec, const struct addr *addr)
 {
 	struct lb_real r = {
-		.encap = (uint8_t)encap,
+		.encap = (uint8_t)spec->encap,
 		.family = addr->family,
 		.pool_key = publish_pool_key(pool),
-		.grow_bytes = encap == LB_ENCAP_L2DSR ? 0
-			      : addr->family == 4     ? sizeof(struct lb_ip4)
-						      : sizeof(struct lb_ip6),
+		.grow_bytes = grow_bytes(spec->encap, addr->family),
+		.gue_port = spec->encap == LB_ENCAP_GUE ? htons(spec->gue_port) : 0,
 	};
 
 	memcpy(r.addr, addr->bytes, sizeof(r.addr));
-	if (encap == LB_ENCAP_IPIP)
+	if (spec->encap != LB_ENCAP_L2DSR)
 		set_source(&r, addr->family == 4 ? &p->node.source4 : &p->node.source6);
 	if (addr->family == 4)
 		r.checksum_base = lb_checksum_base(r.addr[0]);
@@ -53,19 +65,22 @@ static struct lb_real make_real(const struct publish *p, const char *pool, enum 
 static bool same_real(const struct lb_real *a, const struct lb_real *b)
 {
 	return a->family == b->family && a->encap == b->encap && a->pool_key == b->pool_key &&
-	       a->source_mask == b->source_mask && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
+	       a->source_mask == b->source_mask && a->gue_port == b->gue_port &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
 	       memcmp(a->source, b->source, sizeof(a->source)) == 0;
 }
 
-bool publish_real_current(const struct publish *p, enum lb_encap encap, uint32_t id)
+bool publish_real_current(const struct publish *p, const struct publish_pool_spec *spec,
+			  uint32_t id)
 {
 	const struct lb_real *r = &p->t->reals[id];
 	const struct prefix *source = r->family == 4 ? &p->node.source4 : &p->node.source6;
 	struct lb_real want = *r;
 
-	if (encap != (enum lb_encap)r->encap)
+	if (spec->encap != (enum lb_encap)r->encap)
 		return false;
-	if (encap == LB_ENCAP_IPIP)
+	want.gue_port = spec->encap == LB_ENCAP_GUE ? htons(spec->gue_port) : 0;
+	if (spec->encap != LB_ENCAP_L2DSR)
 		set_source(&want, source);
 	return same_real(r, &want);
 }
@@ -97,10 +112,10 @@ static uint32_t find_adopted(const struct publish *p, const struct lb_real *want
 	return 0;
 }
 
-int publish_real_get(struct publish *p, const char *pool, enum lb_encap encap,
+int publish_real_get(struct publish *p, const char *pool, const struct publish_pool_spec *spec,
 		     const struct addr *addr, uint32_t *ret_id, bool *ret_new, struct err *err)
 {
-	struct lb_real want = make_real(p, pool, encap, addr);
+	struct lb_real want = make_real(p, pool, spec, addr);
 	uint32_t id = find_adopted(p, &want);
 	uint64_t word = hop_word(p, addr);
 	int rc;

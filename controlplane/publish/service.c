@@ -5,64 +5,174 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Write a service record where nobody reads. */
-static void write_record(struct publish *p, uint32_t id, const struct publish_key *key,
-			 uint32_t pool, uint32_t vip, uint32_t flags, uint32_t counter)
-{
-	struct lb_service s = {.flags = flags, .counter = counter, .pool = pool, .vip = vip};
+/*
+ * Services. One record serves all keys of a service: one for a port, several for a range or for any
+ * port. A change writes a new record and repoints each key by one store, so that a packet sees the
+ * old record or the new one, each whole.
+ */
 
-	if (!(flags & LB_SERVICE_ADDRESS)) {
-		s.ring_start = p->pools[pool].ring_start;
-		s.ring_slots = p->pools[pool].ring_slots;
-	}
-	p->t->services[id] = s;
-	p->records[id] =
-		(struct publish_record){.key = *key, .pool = pool, .vip = vip, .set = true};
+static bool is_key(const struct publish_service *s, const struct prefix *address, uint8_t protocol,
+		   struct ports ports)
+{
+	return s->used && s->protocol == protocol && ports_equal(s->ports, ports) &&
+	       prefix_equal(&s->address, address);
 }
 
-/* Enter a key that is new, growing the index when it is crowded. */
-static int enter(struct publish *p, const struct publish_key *key, uint32_t id, struct err *err)
+struct publish_service *publish_service_find(const struct publish *p, const struct prefix *address,
+					     uint8_t protocol, struct ports ports)
 {
-	uint32_t room = p->t->dims.vip_entries;
+	struct lb_key keys[PORTS_BLOCKS_MAX];
+	const struct lb_vip_entry *e;
+
+	publish_service_keys(address, protocol, ports, keys);
+	e = publish_key_find(p, &keys[0]);
+	if (e) {
+		uint32_t place = p->records[e->service].service;
+
+		if (place < p->n_services && is_key(&p->services[place], address, protocol, ports))
+			return &p->services[place];
+	}
+	/* Another one has taken its first port over, or it isn't there. */
+	for (uint32_t i = 0; i < p->n_services; i++)
+		if (is_key(&p->services[i], address, protocol, ports))
+			return &p->services[i];
+	return NULL;
+}
+
+static struct lb_service make_record(const struct publish *p, const struct publish_service *s)
+{
+	const struct publish_pool *pool = &p->pools[s->pool];
+	struct lb_service r = {
+		.ring_start = pool->ring_start,
+		.ring_slots = pool->ring_slots,
+		.counter = s->counter,
+		.pool = s->pool,
+		.vip = s->vip,
+		.hash = (uint32_t)s->hash,
+	};
+
+	if (s->hash != LB_HASH_5TUPLE)
+		r.flags |= LB_SERVICE_HASH;
+	if (s->limited) {
+		r.flags |= LB_SERVICE_LIMIT_SYN;
+		r.limit = s->limit;
+	}
+	if (s->n_deny) {
+		r.flags |= LB_SERVICE_DENY;
+		r.deny_list = s->deny_list;
+	}
+	if (s->quic && pool->spec.quic_length) {
+		r.flags |= LB_SERVICE_QUIC;
+		r.quic_length[pool->spec.quic_rotation] = pool->spec.quic_length;
+	}
+	return r;
+}
+
+/* Equal in all that packets depend on. */
+static bool same_record(const struct lb_service *a, const struct lb_service *b)
+{
+	struct lb_service x = *a;
+
+	x.vip = b->vip;
+	if (!(x.flags & LB_SERVICE_QUIC))
+		x.pool = b->pool;
+	return memcmp(&x, b, sizeof(x)) == 0;
+}
+
+/* Do all keys of the service lead to its record? */
+static bool has_keys(const struct publish *p, const struct publish_service *s)
+{
+	struct lb_key keys[PORTS_BLOCKS_MAX];
+	size_t n = publish_service_keys(&s->address, s->protocol, s->ports, keys);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lb_vip_entry *e = publish_key_find(p, &keys[i]);
+
+		if (!e || e->service != s->record)
+			return false;
+	}
+	return true;
+}
+
+static void remove_keys(struct publish *p, const struct publish_service *s)
+{
+	struct lb_key keys[PORTS_BLOCKS_MAX];
+	size_t n = publish_service_keys(&s->address, s->protocol, s->ports, keys);
+
+	for (size_t i = 0; i < n; i++) {
+		struct lb_vip_entry *e = publish_key_find(p, &keys[i]);
+
+		if (e && e->service == s->record)
+			publish_key_remove(p, e);
+	}
+}
+
+/* Point the service's keys at a new record; on failure they are as before. */
+static int point_keys(struct publish *p, const struct publish_service *s, uint32_t id,
+		      struct err *err)
+{
+	struct lb_key keys[PORTS_BLOCKS_MAX];
+	uint32_t was[PORTS_BLOCKS_MAX];
+	size_t n = publish_service_keys(&s->address, s->protocol, s->ports, keys), i;
+	struct lb_vip_entry *e;
+	int rc = 0;
+
+	for (i = 0; i < n; i++) {
+		e = publish_key_find(p, &keys[i]);
+		was[i] = e ? e->service : LB_SERVICE_NONE;
+		if (e)
+			publish_store32(p, &e->service, id);
+		else
+			rc = publish_key_enter(p, &keys[i], id, err);
+		if (rc)
+			break;
+	}
+	while (rc && i-- > 0) {
+		e = publish_key_find(p, &keys[i]);
+		if (e && was[i] == LB_SERVICE_NONE)
+			publish_key_remove(p, e);
+		else if (e)
+			publish_store32(p, &e->service, was[i]);
+	}
+	return rc;
+}
+
+/* Have the service's keys lead to a record of what it is now. */
+static int publish_record(struct publish *p, uint32_t place, struct err *err)
+{
+	struct publish_service *s = &p->services[place];
+	struct lb_service want = make_record(p, s);
+	uint32_t id, old = s->record;
 	int rc;
 
-	/* Sparse, so that the first probe nearly always hits. */
-	if (p->entries.used - p->entries.pending > room / 4) {
-		rc = publish_make_room(p, PUBLISH_VIPS, room, err);
+	if (old && same_record(&want, &p->t->services[old]) && has_keys(p, s)) {
+		/* Numbers that only traces show. */
+		p->t->services[old].pool = s->pool;
+		p->t->services[old].vip = s->vip;
+		id = old;
+	} else {
+		rc = publish_take(p, PUBLISH_SERVICES, 1, &id, err);
 		if (rc)
 			return rc;
-	}
-	while (publish_index_add(p, key, id)) {
-		rc = publish_make_room(p, PUBLISH_VIPS, p->t->dims.vip_entries, err);
-		if (rc)
+		p->t->services[id] = want;
+		rc = point_keys(p, s, id, err);
+		if (rc) {
+			/* Packets may have met it meanwhile. */
+			space_give(&p->service_ids, id, 1);
 			return rc;
+		}
+		if (old)
+			space_give(&p->service_ids, old, 1);
+		s->record = id;
 	}
-	return 0;
-}
-
-/* Replace the record behind an entry in one store. */
-static int repoint(struct publish *p, struct lb_vip_entry *e, uint32_t pool, uint32_t vip,
-		   struct err *err)
-{
-	struct publish_key key = publish_entry_key(e);
-	uint32_t old = e->service, id;
-	int rc = publish_take(p, PUBLISH_SERVICES, 1, &id, err);
-
-	if (rc)
-		return rc;
-	/* The tables may have grown meanwhile. */
-	e = publish_index_find(p->t, &key);
-	write_record(p, id, &key, pool, vip, p->t->services[old].flags,
-		     p->t->services[old].counter);
-	publish_store32(p, &e->service, id);
-	space_give(&p->service_ids, old, 1);
+	p->records[id] = (struct publish_record){
+		.vip = s->vip, .pool = s->pool, .service = place, .set = true};
 	return 0;
 }
 
 int publish_services_repoint(struct publish *p, uint32_t pool, struct err *err)
 {
 	const struct publish_pool *to = &p->pools[pool];
-	uint32_t n = p->t->dims.services;
 	int rc;
 
 	/* Room for all first, so that none is left behind half way. */
@@ -71,174 +181,178 @@ int publish_services_repoint(struct publish *p, uint32_t pool, struct err *err)
 		if (rc)
 			return rc;
 	}
-	for (uint32_t id = 1; id < n; id++) {
-		const struct publish_record *r = &p->records[id];
-		const struct lb_service *s = &p->t->services[id];
-		struct lb_vip_entry *e;
-
-		if (p->service_ids.state[id] != SPACE_USED || !r->set || r->pool != pool ||
-		    s->flags & LB_SERVICE_ADDRESS ||
-		    (s->ring_start == to->ring_start && s->ring_slots == to->ring_slots))
+	for (uint32_t i = 0; i < p->n_services; i++) {
+		if (!p->services[i].used || p->services[i].pool != pool)
 			continue;
-		e = publish_index_find(p->t, &r->key);
-		if (!e || e->service != id)
-			continue;
-		rc = repoint(p, e, pool, r->vip, err);
+		rc = publish_record(p, i, err);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-/* A VIP is its address; its name may change. */
-static uint32_t vip_find(const struct publish *p, const struct addr *addr)
+/* What it counted goes to the reason's own counter. */
+static void retire_counter(struct publish *p, uint32_t counter)
 {
-	for (uint32_t i = 0; i < p->n_vips; i++)
-		if (p->vips[i].name[0] && addr_equal(&p->vips[i].addr, addr))
-			return i;
-	return UINT32_MAX;
-}
+	struct lb_counter *forwarded =
+		&p->t->counters[(p->t->dims.counter_rows - 1) * (size_t)p->t->dims.counter_stride +
+				LB_REASON_forwarded];
+	struct publish_count c = publish_counter_sum(p->t, counter);
 
-static int vip_place(struct publish *p, uint32_t *ret_place)
-{
-	struct publish_vip *grown;
-
-	for (uint32_t i = 0; i < p->n_vips; i++) {
-		if (!p->vips[i].name[0]) {
-			*ret_place = i;
-			return 0;
-		}
-	}
-	grown = realloc(p->vips, (p->n_vips + 1) * sizeof(*p->vips));
-	if (!grown)
-		return -ENOMEM;
-	memset(&grown[p->n_vips], 0, sizeof(*grown));
-	p->vips = grown;
-	*ret_place = p->n_vips++;
-	return 0;
-}
-
-/* The VIP of a service; a new one gets its address key, adopted or entered. */
-static int vip_get(struct publish *p, const char *name, const struct addr *addr, uint32_t *ret_vip,
-		   struct err *err)
-{
-	struct publish_key key = {.addr = *addr};
-	struct lb_vip_entry *e;
-	uint32_t place, id;
-	int rc;
-
-	if (!*name || strlen(name) >= PUBLISH_NAME_LEN)
-		return err_set(err, -EINVAL, "VIP name \"%s\": needs 1 to %d characters", name,
-			       PUBLISH_NAME_LEN - 1);
-	*ret_vip = vip_find(p, addr);
-	if (*ret_vip != UINT32_MAX) {
-		memcpy(p->vips[*ret_vip].name, name, strlen(name) + 1);
-		return 0;
-	}
-	if (vip_place(p, &place))
-		return err_set(err, -ENOMEM, "out of memory");
-	e = publish_index_find(p->t, &key);
-	if (e) {
-		id = e->service;
-		p->t->services[id].vip = place;
-		p->records[id].vip = place;
-		p->records[id].set = true;
-	} else {
-		rc = publish_take(p, PUBLISH_SERVICES, 1, &id, err);
-		if (rc)
-			return rc;
-		write_record(p, id, &key, 0, place, LB_SERVICE_ADDRESS, 0);
-		rc = enter(p, &key, id, err);
-		if (rc) {
-			space_undo(&p->service_ids, id, 1);
-			return rc;
-		}
-	}
-	p->vips[place] = (struct publish_vip){.addr = *addr, .record = id};
-	memcpy(p->vips[place].name, name, strlen(name) + 1);
-	*ret_vip = place;
-	return 0;
+	forwarded->packets += c.packets;
+	forwarded->bytes += c.bytes;
+	space_give(&p->service_counters, counter - LB_COUNTER_REASONS, 1);
 }
 
 void publish_record_drop(struct publish *p, uint32_t id)
 {
 	const struct lb_service *s = &p->t->services[id];
-	struct lb_vip_entry *e = publish_index_find(p->t, &p->records[id].key);
 
-	if (e && e->service == id)
-		publish_index_remove(p, e);
 	space_give(&p->service_ids, id, 1);
-	if (!(s->flags & LB_SERVICE_ADDRESS)) {
-		struct lb_counter *forwarded =
-			&p->t->counters[(p->t->dims.counter_rows - 1) *
-						(size_t)p->t->dims.counter_stride +
-					LB_REASON_forwarded];
-		struct publish_count c = publish_counter_sum(p->t, s->counter);
-
-		forwarded->packets += c.packets;
-		forwarded->bytes += c.bytes;
-		space_give(&p->service_counters, s->counter - LB_COUNTER_REASONS, 1);
-	}
-}
-
-static void vip_put(struct publish *p, uint32_t vip)
-{
-	if (--p->vips[vip].n_services)
+	if (s->flags & LB_SERVICE_ADDRESS)
 		return;
-	publish_record_drop(p, p->vips[vip].record);
-	memset(&p->vips[vip], 0, sizeof(p->vips[vip]));
+	retire_counter(p, s->counter);
+	if (s->flags & LB_SERVICE_DENY)
+		space_give(&p->deny_lists, s->deny_list, 1);
+	if (s->flags & LB_SERVICE_LIMIT_SYN)
+		space_give(&p->limits, s->limit, 1);
 }
 
-/* A key that is there already: another pool or VIP needs a new record, the same ones don't. */
-static int service_change(struct publish *p, struct lb_vip_entry *e, uint32_t pool, uint32_t vip,
-			  struct err *err)
+/* ---- making and taking away ---- */
+
+static int make_place(struct publish *p, uint32_t *ret_place)
 {
-	struct publish_record *r = &p->records[e->service];
-	const struct lb_service *s = &p->t->services[e->service];
-	bool was_set = r->set;
-	uint32_t old_pool = r->pool, old_vip = r->vip;
+	struct publish_service *grown;
+
+	for (uint32_t i = p->n_services; i-- > 0;) {
+		if (!p->services[i].used) {
+			*ret_place = i;
+			return 0;
+		}
+	}
+	grown = realloc(p->services, (p->n_services + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	p->services = grown;
+	*ret_place = p->n_services++;
+	memset(&grown[*ret_place], 0, sizeof(*grown));
+	return 0;
+}
+
+/* There are as many counters as records, and fewer in use. */
+static int take_counter(struct publish *p, struct publish_service *s, struct err *err)
+{
+	uint32_t counter;
 	int rc = 0;
 
-	if (s->ring_start != p->pools[pool].ring_start ||
-	    s->ring_slots != p->pools[pool].ring_slots || (was_set && old_pool != pool)) {
-		rc = repoint(p, e, pool, vip, err);
-	} else {
-		/* Numbers that only traces show. */
-		p->t->services[e->service].pool = pool;
-		p->t->services[e->service].vip = vip;
-		*r = (struct publish_record){.key = r->key, .pool = pool, .vip = vip, .set = true};
-	}
-	if (rc)
-		return rc;
-	p->pools[pool].n_services++;
-	p->vips[vip].n_services++;
-	if (was_set) {
-		p->pools[old_pool].n_services--;
-		vip_put(p, old_vip);
-	}
-	return 0;
-}
-
-static int service_create(struct publish *p, const struct publish_key *key, uint32_t pool,
-			  uint32_t vip, struct err *err)
-{
-	uint32_t id, counter;
-	int rc = publish_take(p, PUBLISH_SERVICES, 1, &id, err);
-
-	if (rc)
-		return rc;
-	/* There are as many counters as records, and fewer in use. */
-	if (space_take(&p->service_counters, 1, &counter)) {
-		space_undo(&p->service_ids, id, 1);
+	while (!rc && space_take(&p->service_counters, 1, &counter))
 		rc = publish_make_room(p, PUBLISH_SERVICES, 1, err);
-		return rc ? rc : service_create(p, key, pool, vip, err);
+	if (rc)
+		return rc;
+	s->counter = LB_COUNTER_REASONS + counter;
+	publish_counter_reset(p, s->counter);
+	return 0;
+}
+
+/* The adopted record that just the keys of this service lead to, or 0. */
+static uint32_t adopted_record(const struct publish *p, const struct publish_service_spec *spec)
+{
+	struct lb_key keys[PORTS_BLOCKS_MAX];
+	size_t n = publish_service_keys(&spec->address, spec->protocol, spec->ports, keys);
+	uint32_t id = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lb_vip_entry *e = publish_key_find(p, &keys[i]);
+
+		if (!e || (i && e->service != id))
+			return 0;
+		id = e->service;
 	}
-	publish_counter_reset(p, LB_COUNTER_REASONS + counter);
-	write_record(p, id, key, pool, vip, 0, LB_COUNTER_REASONS + counter);
-	rc = enter(p, key, id, err);
+	return p->records[id].set || p->records[id].n_keys != n ? 0 : id;
+}
+
+/* Take over what an adopted record has. */
+static int adopt(struct publish *p, struct publish_service *s, uint32_t id, struct err *err)
+{
+	const struct lb_service *r = &p->t->services[id];
+
+	s->record = id;
+	s->counter = r->counter;
+	p->records[id].set = true;
+	if (r->flags & LB_SERVICE_LIMIT_SYN)
+		s->limit = r->limit;
+	if (!(r->flags & LB_SERVICE_DENY))
+		return 0;
+	s->has_list = true;
+	s->deny_list = r->deny_list;
+	return publish_deny_adopt(p, s) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* A list and a limit are there before the record that names them, and go after it. On failure the
+ * service is as it was, but that its list and limit are the new ones already. */
+static int set(struct publish *p, uint32_t place, const struct publish_service_spec *spec,
+	       uint32_t pool, uint32_t vip, struct err *err)
+{
+	struct publish_service *s = &p->services[place], old = *s;
+	int rc = publish_deny_set(p, s, spec->deny, spec->n_deny, err);
+
+	if (!rc && spec->syn_rate)
+		rc = publish_limit_set(p, s, spec->syn_rate, spec->syn_burst, err);
+	if (rc)
+		return rc;
+	s->pool = pool;
+	s->vip = vip;
+	s->hash = spec->hash;
+	s->quic = spec->quic;
+	s->limited = spec->syn_rate != 0;
+	rc = publish_record(p, place, err);
 	if (rc) {
-		space_undo(&p->service_ids, id, 1);
-		space_undo(&p->service_counters, counter, 1);
+		s->pool = old.pool;
+		s->vip = old.vip;
+		s->hash = old.hash;
+		s->quic = old.quic;
+		s->limited = old.limited;
+		return rc;
+	}
+	if (!s->n_deny)
+		publish_deny_give(p, s);
+	if (!s->limited)
+		publish_limit_give(p, s);
+	return 0;
+}
+
+/* Give up what the service has, its record included. */
+static void drop(struct publish *p, struct publish_service *s)
+{
+	remove_keys(p, s);
+	if (s->record)
+		space_give(&p->service_ids, s->record, 1);
+	if (s->counter)
+		retire_counter(p, s->counter);
+	publish_deny_give(p, s);
+	publish_limit_give(p, s);
+	memset(s, 0, sizeof(*s));
+}
+
+static int create(struct publish *p, const struct publish_service_spec *spec, uint32_t pool,
+		  uint32_t vip, struct err *err)
+{
+	uint32_t place, id = adopted_record(p, spec);
+	struct publish_service *s;
+	int rc;
+
+	if (make_place(p, &place))
+		return err_set(err, -ENOMEM, "out of memory");
+	s = &p->services[place];
+	*s = (struct publish_service){.used = true,
+				      .address = spec->address,
+				      .protocol = spec->protocol,
+				      .ports = spec->ports};
+	rc = id ? adopt(p, s, id, err) : take_counter(p, s, err);
+	if (!rc)
+		rc = set(p, place, spec, pool, vip, err);
+	if (rc) {
+		drop(p, &p->services[place]);
 		return rc;
 	}
 	p->pools[pool].n_services++;
@@ -246,45 +360,57 @@ static int service_create(struct publish *p, const struct publish_key *key, uint
 	return 0;
 }
 
-int publish_service_set(struct publish *p, const char *vip, const struct addr *addr,
-			uint8_t protocol, uint16_t port, const char *pool, struct err *err)
+static int modify(struct publish *p, struct publish_service *s,
+		  const struct publish_service_spec *spec, uint32_t pool, uint32_t vip,
+		  struct err *err)
 {
-	struct publish_key key = {.addr = *addr, .port = port, .protocol = protocol};
-	const struct publish_pool *found = publish_pool_find(p, pool);
-	struct lb_vip_entry *e;
-	uint32_t place;
+	uint32_t old_pool = s->pool, old_vip = s->vip;
+	int rc = set(p, (uint32_t)(s - p->services), spec, pool, vip, err);
+
+	if (rc)
+		return rc;
+	p->pools[old_pool].n_services--;
+	p->pools[pool].n_services++;
+	p->vips[vip].n_services++;
+	publish_vip_put(p, old_vip);
+	return 0;
+}
+
+int publish_service_set(struct publish *p, const struct publish_service_spec *spec, struct err *err)
+{
+	const struct publish_pool *found = publish_pool_find(p, spec->pool);
+	struct publish_service *s;
+	uint32_t vip, pool;
 	int rc;
 
 	if (!found)
-		return err_set(err, -ENOENT, "VIP %s: no pool %s", vip, pool);
-	rc = vip_get(p, vip, addr, &place, err);
+		return err_set(err, -ENOENT, "VIP %s: no pool %s", spec->vip, spec->pool);
+	pool = (uint32_t)(found - p->pools);
+	rc = publish_vip_get(p, spec->vip, &spec->address, &vip, err);
 	if (rc)
 		return rc;
-	e = publish_index_find(p->t, &key);
-	p->vips[place].n_services++;
-	rc = e ? service_change(p, e, (uint32_t)(found - p->pools), place, err)
-	       : service_create(p, &key, (uint32_t)(found - p->pools), place, err);
-	/* Held above so that a failure leaves no VIP without a service. */
-	vip_put(p, place);
+	/* Held so that a failure leaves no VIP without a service. */
+	p->vips[vip].n_services++;
+	s = publish_service_find(p, &spec->address, spec->protocol, spec->ports);
+	rc = s ? modify(p, s, spec, pool, vip, err) : create(p, spec, pool, vip, err);
+	publish_vip_put(p, vip);
 	return rc;
 }
 
-int publish_service_remove(struct publish *p, const struct addr *addr, uint8_t protocol,
-			   uint16_t port, struct err *err)
+int publish_service_remove(struct publish *p, const struct prefix *address, uint8_t protocol,
+			   struct ports ports, struct err *err)
 {
-	struct publish_key key = {.addr = *addr, .port = port, .protocol = protocol};
-	struct lb_vip_entry *e = publish_index_find(p->t, &key);
-	const struct publish_record *r;
-	char text[ADDR_STRLEN];
-	uint32_t id;
+	struct publish_service *s = publish_service_find(p, address, protocol, ports);
+	char text[ADDR_STRLEN], words[PORTS_STRLEN];
+	uint32_t vip;
 
-	if (!e || !p->records[e->service].set)
-		return err_set(err, -ENOENT, "no service %s protocol %u",
-			       addr_port_format(addr, port, text), protocol);
-	id = e->service;
-	r = &p->records[id];
-	p->pools[r->pool].n_services--;
-	publish_record_drop(p, id);
-	vip_put(p, r->vip);
+	if (!s)
+		return err_set(err, -ENOENT, "no service %s port %s protocol %u",
+			       prefix_format_short(address, text), ports_format(ports, words),
+			       protocol);
+	vip = s->vip;
+	p->pools[s->pool].n_services--;
+	drop(p, s);
+	publish_vip_put(p, vip);
 	return 0;
 }

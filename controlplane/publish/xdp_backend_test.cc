@@ -94,8 +94,8 @@ class Engine : public testing::Test
 	void configure()
 	{
 		struct publish_node node = {};
-		struct publish_member m[1] = {{{4, {10, 0, 0, 11}}, 1}};
-		struct addr vip = {4, {203, 0, 113, 80}};
+		struct publish_member m[1] = {{{4, {10, 0, 0, 11}}, 1, {}}};
+		struct publish_pool_spec spec = {LB_ENCAP_IPIP, 0, 257, 0, 0};
 
 		node.source4 = {{4, {192, 0, 2, 10}}, 32};
 		ASSERT_EQ(publish_node_set(p, &node, &err), 0);
@@ -105,8 +105,21 @@ class Engine : public testing::Test
 		ASSERT_EQ(publish_nexthop_set(p, &m[0].addr, 7, (const uint8_t *)"\x02\0\0\0\0\x01",
 					      &err),
 			  0);
-		ASSERT_EQ(publish_pool_set(p, "web", LB_ENCAP_IPIP, 257, m, 1, &err), 0);
-		ASSERT_EQ(publish_service_set(p, "web", &vip, 6, 443, "web", &err), 0);
+		ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 1, &err), 0);
+		ASSERT_EQ(service("web", 80, 443), 0);
+	}
+
+	/* 203.0.113.LAST, TCP, to the pool web. */
+	int service(const char *name, uint8_t last, uint16_t port)
+	{
+		struct publish_service_spec s = {};
+
+		s.address = {{4, {203, 0, 113, last}}, 32};
+		s.protocol = 6;
+		s.ports = ports_one(port);
+		s.vip = name;
+		s.pool = "web";
+		return publish_service_set(p, &s, &err);
 	}
 
 	static std::vector<uint8_t> frame()
@@ -161,13 +174,13 @@ TEST_F(Engine, ForwardsAFrameAsTheTablesSay)
 
 TEST_F(Engine, AProbeLeavesNoTraceInTheCounters)
 {
-	struct addr vip = {4, {203, 0, 113, 80}};
+	struct prefix vip = {{4, {203, 0, 113, 80}}, 32};
 	std::vector<uint8_t> in = frame();
 	struct publish_count count;
 
 	configure();
 	ASSERT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;
-	ASSERT_EQ(publish_count_service(p, &vip, 6, 443, &count), 0);
+	ASSERT_EQ(publish_count_service(p, &vip, 6, ports_one(443), &count), 0);
 	EXPECT_EQ(count.packets, 0u);
 	EXPECT_EQ(count.bytes, 0u);
 }
@@ -211,15 +224,13 @@ TEST_F(Engine, SurvivesItsProcessAndIsAdoptedAsItIs)
 TEST_F(Engine, GrowingMovesTheAttachedProgramToTheLargerTables)
 {
 	std::vector<uint8_t> in = frame();
-	struct addr vip = {4, {203, 0, 113, 81}};
 	uint32_t before;
 
 	configure();
 	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_GENERIC, &err), 0) << err.text;
 	before = attached_id("v0");
 	for (uint16_t port = 1; port < 400; port++)
-		ASSERT_EQ(publish_service_set(p, "more", &vip, 6, port, "web", &err), 0)
-			<< err.text;
+		ASSERT_EQ(service("more", 81, port), 0) << err.text;
 	EXPECT_NE(attached_id("v0"), before);
 	EXPECT_EQ(attached_id("v0"), xdp_engine_program_id(e));
 	EXPECT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;

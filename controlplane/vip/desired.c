@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/base/cleanup.h"
+
 const char *vip_real_state_name(enum vip_real_state state)
 {
 	static const char *const names[] = {"up", "down", "checking", "draining", "disabled"};
@@ -146,7 +148,14 @@ static int judge_pool(const struct vip_inputs *in, const struct config_pool *poo
 
 static int load_pool(const struct vip_pool_report *p, struct vip_state *st)
 {
-	struct vip_pool pool = {.encap = p->pool->encap, .table_size = p->pool->table_size};
+	const struct config_quic *quic = p->pool->has_quic ? &p->pool->quic : NULL;
+	struct vip_pool pool = {
+		.encap = p->pool->encap,
+		.gue_port = p->pool->gue_port,
+		.table_size = p->pool->table_size,
+		.quic_length = quic ? (uint8_t)quic->server_id_length : 0,
+		.quic_rotation = quic ? (uint8_t)quic->rotation : 0,
+	};
 	int rc;
 
 	memcpy(pool.name, p->pool->name, sizeof(pool.name));
@@ -157,8 +166,10 @@ static int load_pool(const struct vip_pool_report *p, struct vip_state *st)
 		const struct vip_real_report *r = &p->reals[i];
 
 		if (r->member)
-			pool.members[pool.n_members++] =
-				(struct vip_member){.addr = r->real->address, .weight = r->weight};
+			pool.members[pool.n_members++] = (struct vip_member){
+				.addr = r->real->address,
+				.weight = r->weight,
+				.server_id = config_server_id(p->pool, r->real)};
 	}
 	rc = vip_state_set_pool(st, &pool);
 	free(pool.members);
@@ -168,13 +179,27 @@ static int load_pool(const struct vip_pool_report *p, struct vip_state *st)
 static int load_services(const struct config_vip *vip, struct vip_state *st)
 {
 	for (size_t i = 0; i < vip->n_services; i++) {
-		struct vip_service s = {.addr = vip->address,
-					.protocol = (uint8_t)vip->services[i].protocol,
-					.port = vip->services[i].port};
+		const struct config_service *from = &vip->services[i];
+		AUTO_FREE struct prefix *deny = calloc(from->n_deny + 1, sizeof(*deny));
+		struct vip_service s = {
+			.address = vip->address,
+			.protocol = (uint8_t)from->protocol,
+			.ports = from->ports,
+			.hash = from->hash,
+			.quic = from->quic,
+			.syn_rate = from->syn_rate,
+			.syn_burst = config_syn_burst(from),
+			.deny = deny,
+			.n_deny = from->n_deny,
+		};
 		int rc;
 
+		if (!deny)
+			return -ENOMEM;
+		for (size_t k = 0; k < from->n_deny; k++)
+			deny[k] = from->deny[k].prefix;
 		memcpy(s.vip, vip->name, sizeof(s.vip));
-		memcpy(s.pool, vip->services[i].pool, sizeof(s.pool));
+		memcpy(s.pool, from->pool, sizeof(s.pool));
 		rc = vip_state_set_service(st, &s);
 		if (rc < 0)
 			return rc;
@@ -218,6 +243,8 @@ static void judge_vip(const struct vip_inputs *in, const struct vip_desired *d,
 	bool good = judge_services(d, vip, words, sizeof(words));
 
 	v->vip = vip;
+	v->serves = good && !in->intent->node_drained &&
+		    (vip->announce.when == CONFIG_ANNOUNCE_NEVER || !in->cfg->has_bgp);
 	if (vip->announce.when == CONFIG_ANNOUNCE_NEVER)
 		snprintf(v->reason, sizeof(v->reason), "announce: never");
 	else if (!in->cfg->has_bgp)
@@ -249,6 +276,8 @@ static void set_node(const struct config_node *node, struct vip_node *ret)
 	memcpy(ret->hash_seed, node->hash_seed, sizeof(ret->hash_seed));
 	ret->source4 = node->tunnel_source.ipv4;
 	ret->source6 = node->tunnel_source.ipv6;
+	ret->echo_rate = node->icmp.echo_rate;
+	ret->too_big_rate = node->icmp.too_big_rate;
 }
 
 static int fill(const struct vip_inputs *in, struct vip_desired *d)

@@ -84,6 +84,7 @@ struct vip_pool_report {
 struct vip_report {
 	const struct config_vip *vip;
 	bool announce;
+	bool serves; /* not for announcing, but up all the same: a ping to it is answered */
 	char reason[VIP_REASON_LEN];
 };
 

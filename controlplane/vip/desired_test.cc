@@ -45,7 +45,7 @@ class Desired : public ::testing::Test
 	}
 	bool announced()
 	{
-		struct addr a = test_addr("203.0.113.80");
+		struct prefix a = test_prefix("203.0.113.80");
 
 		EXPECT_EQ(vip_state_announced(&d.state, &a), vip_desired_vip(&d, "web")->announce);
 		return vip_state_announced(&d.state, &a);

@@ -59,21 +59,12 @@ static void hurt(struct vip_change *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-static const char *port_text(uint16_t port, char buf[8])
-{
-	if (port == CONFIG_PORT_ANY)
-		snprintf(buf, 8, "any");
-	else
-		snprintf(buf, 8, "%u", port);
-	return buf;
-}
-
 /* ---- routes ---- */
 
-static const char *vip_at(const struct config *cfg, const struct addr *addr)
+static const char *vip_at(const struct config *cfg, const struct prefix *address)
 {
 	for (size_t i = 0; cfg && i < cfg->n_vips; i++) {
-		if (addr_equal(&cfg->vips[i].address, addr))
+		if (prefix_equal(&cfg->vips[i].address, address))
 			return cfg->vips[i].name;
 	}
 	return "?";
@@ -82,13 +73,13 @@ static const char *vip_at(const struct config *cfg, const struct addr *addr)
 static void diff_withdrawals(struct differ *d)
 {
 	for (size_t i = 0; d->was && i < d->was->state.n_routes; i++) {
-		const struct addr *addr = &d->was->state.routes[i].addr;
+		const struct prefix *addr = &d->was->state.routes[i].address;
 		char buf[ADDR_STRLEN];
 
 		if (vip_state_announced(&d->want->state, addr))
 			continue;
 		hurt(vip_changes_add(&d->list, "withdraw", "vip", vip_at(d->was_cfg, addr),
-				     "withdraw %s/%u", addr_format(addr, buf), addr_bits(addr)),
+				     "withdraw %s", prefix_format(addr, buf)),
 		     "connections to it move to other nodes; they go on where those have the same "
 		     "view of the pool");
 	}
@@ -97,13 +88,13 @@ static void diff_withdrawals(struct differ *d)
 static void diff_announcements(struct differ *d)
 {
 	for (size_t i = 0; i < d->want->state.n_routes; i++) {
-		const struct addr *addr = &d->want->state.routes[i].addr;
+		const struct prefix *addr = &d->want->state.routes[i].address;
 		char buf[ADDR_STRLEN];
 
 		if (d->was && vip_state_announced(&d->was->state, addr))
 			continue;
-		vip_changes_add(&d->list, "announce", "vip", vip_at(d->cfg, addr), "announce %s/%u",
-				addr_format(addr, buf), addr_bits(addr));
+		vip_changes_add(&d->list, "announce", "vip", vip_at(d->cfg, addr), "announce %s",
+				prefix_format(addr, buf));
 	}
 }
 
@@ -119,13 +110,21 @@ static void diff_node(struct differ *d)
 		hurt(vip_changes_add(&d->list, "change", "node", now->name, "change hash_seed"),
 		     "nearly every connection ends, and nodes with another seed send flows "
 		     "elsewhere");
-	if (!vip_node_equal(&d->was->state.node, &d->want->state.node) &&
-	    memcmp(was->hash_seed, now->hash_seed, sizeof(was->hash_seed)) == 0)
+	if (!prefix_equal(&was->tunnel_source.ipv4, &now->tunnel_source.ipv4) ||
+	    !prefix_equal(&was->tunnel_source.ipv6, &now->tunnel_source.ipv6))
 		vip_changes_add(&d->list, "change", "node", now->name, "change tunnel_source");
 	if (was->drain_time_ms != now->drain_time_ms)
 		vip_changes_add(&d->list, "change", "node", now->name,
 				"change drain_time from %u ms to %u ms", was->drain_time_ms,
 				now->drain_time_ms);
+	if (was->icmp.echo_rate != now->icmp.echo_rate)
+		vip_changes_add(&d->list, "change", "node", now->name,
+				"change icmp.echo_rate from %u to %u", was->icmp.echo_rate,
+				now->icmp.echo_rate);
+	if (was->icmp.too_big_rate != now->icmp.too_big_rate)
+		vip_changes_add(&d->list, "change", "node", now->name,
+				"change icmp.too_big_rate from %u to %u", was->icmp.too_big_rate,
+				now->icmp.too_big_rate);
 	if (strcmp(was->name, now->name) != 0)
 		vip_changes_add(&d->list, "change", "node", now->name, "rename node %s to %s",
 				was->name, now->name);
@@ -228,13 +227,31 @@ static void diff_reals(struct differ *d, const struct config_pool *was,
 			vip_changes_add(&d->list, "change", "real", name,
 					"change weight of real %s of pool %s from %u to %u", addr,
 					now->name, old->weight, r->weight);
-		else if (!config_real_equal(old, r))
+		else if (old->mac.set != r->mac.set ||
+			 memcmp(old->mac.bytes, r->mac.bytes, sizeof(r->mac.bytes)) != 0)
 			vip_changes_add(&d->list, "change", "real", name,
 					"change MAC address of real %s of pool %s", addr,
 					now->name);
+		else if (!config_real_equal(old, r))
+			hurt(vip_changes_add(&d->list, "change", "real", name,
+					     "change server id of real %s of pool %s", addr,
+					     now->name),
+			     "QUIC connections with its old id go by the hash");
 	}
 	if (d->list.n > first)
 		hurt_pool(d, now->name, &d->list.items[first]);
+}
+
+static void diff_quic(struct differ *d, const struct config_pool *was,
+		      const struct config_pool *now)
+{
+	if (was->has_quic == now->has_quic &&
+	    (!now->has_quic || (was->quic.server_id_length == now->quic.server_id_length &&
+				was->quic.rotation == now->quic.rotation)))
+		return;
+	hurt(vip_changes_add(&d->list, "change", "pool", now->name,
+			     "change how pool %s routes QUIC by connection id", now->name),
+	     "%s", was->has_quic ? "connections with ids of the old kind go by the hash" : "");
 }
 
 static void diff_pool(struct differ *d, const struct config_pool *was,
@@ -245,6 +262,12 @@ static void diff_pool(struct differ *d, const struct config_pool *was,
 				     "change encap of pool %s from %s to %s", now->name,
 				     config_encap_name(was->encap), config_encap_name(now->encap)),
 		     "reals that don't expect it lose all their connections");
+	else if (was->gue_port != now->gue_port)
+		hurt(vip_changes_add(&d->list, "change", "pool", now->name,
+				     "change gue_port of pool %s from %u to %u", now->name,
+				     was->gue_port, now->gue_port),
+		     "reals that don't expect it lose all their connections");
+	diff_quic(d, was, now);
 	if (was->table_size != now->table_size)
 		hurt(vip_changes_add(&d->list, "change", "pool", now->name,
 				     "change table_size of pool %s from %u to %u", now->name,
@@ -288,17 +311,52 @@ static void diff_pool_removals(struct differ *d)
 
 /* ---- VIPs and services ---- */
 
+static bool same_deny(const struct config_service *a, const struct config_service *b)
+{
+	if (a->n_deny != b->n_deny)
+		return false;
+	for (size_t i = 0; i < a->n_deny; i++)
+		if (!prefix_equal(&a->deny[i].prefix, &b->deny[i].prefix))
+			return false;
+	return true;
+}
+
+/* What a service does beside choosing its pool. */
+static void diff_options(struct differ *d, const struct config_service *was,
+			 const struct config_service *now, const char *name)
+{
+	if (was->hash != now->hash)
+		hurt(vip_changes_add(&d->list, "change", "service", name,
+				     "change hash of service %s from %s to %s", name,
+				     config_hash_name(was->hash), config_hash_name(now->hash)),
+		     "nearly all of its connections end");
+	if (!same_deny(was, now))
+		hurt(vip_changes_add(&d->list, "change", "service", name,
+				     "change the deny list of service %s from %zu to %zu prefixes",
+				     name, was->n_deny, now->n_deny),
+		     "%s", now->n_deny ? "connections from what it holds end" : "");
+	if (was->syn_rate != now->syn_rate || was->syn_burst != now->syn_burst)
+		vip_changes_add(&d->list, "change", "service", name,
+				"change the limit of SYNs of service %s from %u to %u per second",
+				name, was->syn_rate, now->syn_rate);
+	if (was->quic != now->quic)
+		hurt(vip_changes_add(&d->list, "change", "service", name,
+				     "turn routing by QUIC connection id %s for service %s",
+				     now->quic ? "on" : "off", name),
+		     "%s", now->quic ? "" : "QUIC connections whose client moved end");
+}
+
 static void diff_services(struct differ *d, const struct config_vip *was,
 			  const struct config_vip *now)
 {
-	char name[CONFIG_NAME_MAX + 16], port[8];
+	char name[CONFIG_NAME_MAX + 24], port[PORTS_STRLEN];
 
 	for (size_t i = 0; i < now->n_services; i++) {
 		const struct config_service *s = &now->services[i];
-		const struct config_service *old = config_find_service(was, s->protocol, s->port);
+		const struct config_service *old = config_find_service(was, s->protocol, s->ports);
 		const char *proto = config_protocol_name(s->protocol);
 
-		port_text(s->port, port);
+		ports_format(s->ports, port);
 		snprintf(name, sizeof(name), "%s %s/%s", now->name, proto, port);
 		if (!old)
 			vip_changes_add(&d->list, "add", "service", name,
@@ -309,14 +367,16 @@ static void diff_services(struct differ *d, const struct config_vip *was,
 					     "move service %s/%s of VIP %s from pool %s to %s",
 					     proto, port, now->name, old->pool, s->pool),
 			     "its connections end");
+		if (old)
+			diff_options(d, old, s, name);
 	}
 	for (size_t i = 0; i < was->n_services; i++) {
 		const struct config_service *s = &was->services[i];
 		const char *proto = config_protocol_name(s->protocol);
 
-		if (config_find_service(now, s->protocol, s->port))
+		if (config_find_service(now, s->protocol, s->ports))
 			continue;
-		port_text(s->port, port);
+		ports_format(s->ports, port);
 		snprintf(name, sizeof(name), "%s %s/%s", now->name, proto, port);
 		hurt(vip_changes_add(&d->list, "remove", "service", name,
 				     "remove service %s/%s from VIP %s", proto, port, now->name),
@@ -328,11 +388,11 @@ static void diff_vip(struct differ *d, const struct config_vip *was, const struc
 {
 	char from[ADDR_STRLEN], to[ADDR_STRLEN];
 
-	if (!addr_equal(&was->address, &now->address))
+	if (!prefix_equal(&was->address, &now->address))
 		hurt(vip_changes_add(&d->list, "change", "vip", now->name,
 				     "move VIP %s from %s to %s", now->name,
-				     addr_format(&was->address, from),
-				     addr_format(&now->address, to)),
+				     prefix_format_short(&was->address, from),
+				     prefix_format_short(&now->address, to)),
 		     "all its connections end");
 	if (was->announce.when != now->announce.when)
 		vip_changes_add(&d->list, "change", "vip", now->name,
@@ -356,7 +416,7 @@ static void diff_vips(struct differ *d)
 			continue;
 		}
 		vip_changes_add(&d->list, "add", "vip", now->name, "add VIP %s %s", now->name,
-				addr_format(&now->address, addr));
+				prefix_format_short(&now->address, addr));
 		diff_services(d, &none, now);
 	}
 	for (size_t i = 0; i < d->was_cfg->n_vips; i++) {
@@ -365,7 +425,7 @@ static void diff_vips(struct differ *d)
 		if (!config_find_vip(d->cfg, was->name))
 			hurt(vip_changes_add(&d->list, "remove", "vip", was->name,
 					     "remove VIP %s %s", was->name,
-					     addr_format(&was->address, addr)),
+					     prefix_format_short(&was->address, addr)),
 			     "its connections end");
 	}
 }

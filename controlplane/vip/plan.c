@@ -35,12 +35,12 @@ static void wait_until(struct planner *p, uint64_t ns)
 
 /* When the drain of this address ends; 0 when it isn't draining (or never was announced). An
  * address that this very plan withdraws starts to drain now. */
-static uint64_t drain_end(const struct planner *p, const struct addr *addr)
+static uint64_t drain_end(const struct planner *p, const struct prefix *address)
 {
-	const struct vip_route *r = vip_state_find_route(p->loaded, addr);
+	const struct vip_route *r = vip_state_find_route(p->loaded, address);
 	uint64_t end;
 
-	if (!r || vip_state_announced(p->desired, addr))
+	if (!r || vip_state_announced(p->desired, address))
 		return 0;
 	end = (r->announced ? p->now_ns : r->withdrawn_ns) + p->drain_ns;
 	return end > p->now_ns ? end : 0;
@@ -52,12 +52,12 @@ static int plan_withdrawals(struct planner *p)
 		const struct vip_route *r = &p->loaded->routes[i];
 		struct vip_op *op;
 
-		if (!r->announced || vip_state_announced(p->desired, &r->addr))
+		if (!r->announced || vip_state_announced(p->desired, &r->address))
 			continue;
 		op = add_op(p, VIP_OP_WITHDRAW);
 		if (!op)
 			return -ENOMEM;
-		op->addr = r->addr;
+		op->address = r->address;
 	}
 	return 0;
 }
@@ -89,7 +89,7 @@ static bool emptying_waits(struct planner *p, const struct vip_pool *was,
 
 		if (strcmp(s->pool, was->name) != 0)
 			continue;
-		end = drain_end(p, &s->addr);
+		end = drain_end(p, &s->address);
 		if (end > latest)
 			latest = end;
 	}
@@ -130,16 +130,15 @@ static int plan_services(struct planner *p)
 {
 	for (size_t i = 0; i < p->desired->n_services; i++) {
 		const struct vip_service *want = &p->desired->services[i];
-		const struct vip_service *was =
-			vip_state_find_service(p->loaded, &want->addr, want->protocol, want->port);
+		const struct vip_service *was = vip_state_find_service(p->loaded, &want->address,
+								       want->protocol, want->ports);
 		struct vip_op *op;
 
 		if (was && vip_service_equal(was, want))
 			continue;
 		op = add_op(p, VIP_OP_SERVICE_SET);
-		if (!op)
+		if (!op || vip_service_copy(want, &op->service))
 			return -ENOMEM;
-		op->service = *want;
 	}
 	return 0;
 }
@@ -147,14 +146,14 @@ static int plan_services(struct planner *p)
 /* True when the loaded service goes away with this plan, or is to go away later. */
 static bool service_stays(struct planner *p, const struct vip_service *s)
 {
-	return vip_state_find_service(p->desired, &s->addr, s->protocol, s->port) != NULL;
+	return vip_state_find_service(p->desired, &s->address, s->protocol, s->ports) != NULL;
 }
 
 static int plan_service_removals(struct planner *p)
 {
 	for (size_t i = 0; i < p->loaded->n_services; i++) {
 		const struct vip_service *s = &p->loaded->services[i];
-		uint64_t end = drain_end(p, &s->addr);
+		uint64_t end = drain_end(p, &s->address);
 		struct vip_op *op;
 
 		if (service_stays(p, s))
@@ -164,9 +163,8 @@ static int plan_service_removals(struct planner *p)
 			continue;
 		}
 		op = add_op(p, VIP_OP_SERVICE_REMOVE);
-		if (!op)
+		if (!op || vip_service_copy(s, &op->service))
 			return -ENOMEM;
-		op->service = *s;
 	}
 	return 0;
 }
@@ -177,7 +175,7 @@ static bool pool_needed(struct planner *p, const char *pool)
 	for (size_t i = 0; i < p->loaded->n_services; i++) {
 		const struct vip_service *s = &p->loaded->services[i];
 
-		if (strcmp(s->pool, pool) == 0 && !service_stays(p, s) && drain_end(p, &s->addr))
+		if (strcmp(s->pool, pool) == 0 && !service_stays(p, s) && drain_end(p, &s->address))
 			return true;
 	}
 	return false;
@@ -205,12 +203,12 @@ static int plan_announcements(struct planner *p)
 		const struct vip_route *r = &p->desired->routes[i];
 		struct vip_op *op;
 
-		if (!r->announced || vip_state_announced(p->loaded, &r->addr))
+		if (!r->announced || vip_state_announced(p->loaded, &r->address))
 			continue;
 		op = add_op(p, VIP_OP_ANNOUNCE);
 		if (!op)
 			return -ENOMEM;
-		op->addr = r->addr;
+		op->address = r->address;
 	}
 	return 0;
 }
@@ -238,8 +236,10 @@ int vip_plan_make(const struct vip_state *loaded, const struct vip_state *desire
 
 void vip_plan_fini(struct vip_plan *plan)
 {
-	for (size_t i = 0; i < plan->n; i++)
+	for (size_t i = 0; i < plan->n; i++) {
 		free(plan->ops[i].pool.members);
+		vip_service_fini(&plan->ops[i].service);
+	}
 	free(plan->ops);
 	memset(plan, 0, sizeof(*plan));
 }
@@ -248,7 +248,7 @@ int vip_op_apply(const struct vip_op *op, struct vip_state *loaded, uint64_t now
 {
 	switch (op->kind) {
 	case VIP_OP_WITHDRAW:
-		return vip_state_withdraw(loaded, &op->addr, now_ns);
+		return vip_state_withdraw(loaded, &op->address, now_ns);
 	case VIP_OP_NODE_SET:
 		loaded->node = op->node;
 		return 0;
@@ -257,25 +257,23 @@ int vip_op_apply(const struct vip_op *op, struct vip_state *loaded, uint64_t now
 	case VIP_OP_SERVICE_SET:
 		return vip_state_set_service(loaded, &op->service);
 	case VIP_OP_SERVICE_REMOVE:
-		return vip_state_remove_service(loaded, &op->service.addr, op->service.protocol,
-						op->service.port);
+		return vip_state_remove_service(loaded, &op->service.address, op->service.protocol,
+						op->service.ports);
 	case VIP_OP_POOL_REMOVE:
 		return vip_state_remove_pool(loaded, op->pool.name);
 	case VIP_OP_ANNOUNCE:
-		return vip_state_announce(loaded, &op->addr);
+		return vip_state_announce(loaded, &op->address);
 	}
 	return -EINVAL;
 }
 
 static void format_service(const char *verb, const struct vip_service *s, char *buf, size_t len)
 {
-	char addr[ADDR_STRLEN], port[8] = "any";
+	char addr[ADDR_STRLEN], port[PORTS_STRLEN];
 
-	if (s->port != CONFIG_PORT_ANY)
-		snprintf(port, sizeof(port), "%u", s->port);
 	snprintf(buf, len, "%s service %s %s/%s of VIP %s, pool %s", verb,
-		 addr_format(&s->addr, addr), s->protocol == CONFIG_TCP ? "tcp" : "udp", port,
-		 s->vip, s->pool);
+		 prefix_format_short(&s->address, addr), s->protocol == CONFIG_TCP ? "tcp" : "udp",
+		 ports_format(s->ports, port), s->vip, s->pool);
 }
 
 const char *vip_op_format(const struct vip_op *op, char *buf, size_t len)
@@ -284,8 +282,7 @@ const char *vip_op_format(const struct vip_op *op, char *buf, size_t len)
 
 	switch (op->kind) {
 	case VIP_OP_WITHDRAW:
-		snprintf(buf, len, "withdraw %s/%u", addr_format(&op->addr, addr),
-			 addr_bits(&op->addr));
+		snprintf(buf, len, "withdraw %s", prefix_format(&op->address, addr));
 		break;
 	case VIP_OP_NODE_SET:
 		snprintf(buf, len, "set hash seed and tunnel source");
@@ -303,8 +300,7 @@ const char *vip_op_format(const struct vip_op *op, char *buf, size_t len)
 		snprintf(buf, len, "unload pool %s", op->pool.name);
 		break;
 	case VIP_OP_ANNOUNCE:
-		snprintf(buf, len, "announce %s/%u", addr_format(&op->addr, addr),
-			 addr_bits(&op->addr));
+		snprintf(buf, len, "announce %s", prefix_format(&op->address, addr));
 		break;
 	}
 	return buf;

@@ -27,7 +27,7 @@ enum vip_op_kind {
 /* The member that kind names is set. */
 struct vip_op {
 	enum vip_op_kind kind;
-	struct addr addr;           /* WITHDRAW, ANNOUNCE */
+	struct prefix address;      /* WITHDRAW, ANNOUNCE */
 	struct vip_node node;       /* NODE_SET */
 	struct vip_pool pool;       /* POOL_SET, and the name for POOL_REMOVE */
 	struct vip_service service; /* SERVICE_SET, SERVICE_REMOVE */

@@ -306,7 +306,7 @@ TEST(Disruption, RemovingOneOfTenMovesItsShareAndLittleMore)
 	struct vip_disruption x;
 
 	for (int i = 0; i < 10; i++)
-		members[i] = {test_addr("10.0.0." + std::to_string(i + 1)), 100};
+		members[i] = {test_addr("10.0.0." + std::to_string(i + 1)), 100, {}};
 	from.table_size = to.table_size = 65537;
 	from.members = to.members = members;
 	from.n_members = 10;

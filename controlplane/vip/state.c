@@ -27,16 +27,16 @@ static void array_remove(void *array, size_t *n, size_t size, size_t at)
 	(*n)--;
 }
 
-static int service_key_cmp(const struct vip_service *s, const struct addr *addr, uint8_t protocol,
-			   uint16_t port)
+static int service_key_cmp(const struct vip_service *s, const struct prefix *address,
+			   uint8_t protocol, struct ports ports)
 {
-	int d = addr_cmp(&s->addr, addr);
+	int d = prefix_cmp(&s->address, address);
 
 	if (d)
 		return d;
 	if (s->protocol != protocol)
 		return s->protocol < protocol ? -1 : 1;
-	return s->port == port ? 0 : s->port < port ? -1 : 1;
+	return ports_cmp(s->ports, ports);
 }
 
 /* Each finder gives the place where the key is or belongs, and whether it is there. */
@@ -61,15 +61,15 @@ static size_t pool_place(const struct vip_state *st, const char *name, bool *ret
 	return lo;
 }
 
-static size_t service_place(const struct vip_state *st, const struct addr *addr, uint8_t protocol,
-			    uint16_t port, bool *ret_found)
+static size_t service_place(const struct vip_state *st, const struct prefix *address,
+			    uint8_t protocol, struct ports ports, bool *ret_found)
 {
 	size_t lo = 0, hi = st->n_services;
 
 	*ret_found = false;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int d = service_key_cmp(&st->services[mid], addr, protocol, port);
+		int d = service_key_cmp(&st->services[mid], address, protocol, ports);
 
 		if (d == 0) {
 			*ret_found = true;
@@ -83,14 +83,14 @@ static size_t service_place(const struct vip_state *st, const struct addr *addr,
 	return lo;
 }
 
-static size_t route_place(const struct vip_state *st, const struct addr *addr, bool *ret_found)
+static size_t route_place(const struct vip_state *st, const struct prefix *address, bool *ret_found)
 {
 	size_t lo = 0, hi = st->n_routes;
 
 	*ret_found = false;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		int d = addr_cmp(&st->routes[mid].addr, addr);
+		int d = prefix_cmp(&st->routes[mid].address, address);
 
 		if (d == 0) {
 			*ret_found = true;
@@ -108,6 +108,8 @@ void vip_state_fini(struct vip_state *st)
 {
 	for (size_t i = 0; i < st->n_pools; i++)
 		free(st->pools[i].members);
+	for (size_t i = 0; i < st->n_services; i++)
+		vip_service_fini(&st->services[i]);
 	free(st->pools);
 	free(st->services);
 	free(st->routes);
@@ -122,26 +124,26 @@ struct vip_pool *vip_state_find_pool(const struct vip_state *st, const char *nam
 	return found ? &st->pools[at] : NULL;
 }
 
-struct vip_service *vip_state_find_service(const struct vip_state *st, const struct addr *addr,
-					   uint8_t protocol, uint16_t port)
+struct vip_service *vip_state_find_service(const struct vip_state *st, const struct prefix *address,
+					   uint8_t protocol, struct ports ports)
 {
 	bool found;
-	size_t at = service_place(st, addr, protocol, port, &found);
+	size_t at = service_place(st, address, protocol, ports, &found);
 
 	return found ? &st->services[at] : NULL;
 }
 
-struct vip_route *vip_state_find_route(const struct vip_state *st, const struct addr *addr)
+struct vip_route *vip_state_find_route(const struct vip_state *st, const struct prefix *address)
 {
 	bool found;
-	size_t at = route_place(st, addr, &found);
+	size_t at = route_place(st, address, &found);
 
 	return found ? &st->routes[at] : NULL;
 }
 
-bool vip_state_announced(const struct vip_state *st, const struct addr *addr)
+bool vip_state_announced(const struct vip_state *st, const struct prefix *address)
 {
-	const struct vip_route *r = vip_state_find_route(st, addr);
+	const struct vip_route *r = vip_state_find_route(st, address);
 
 	return r && r->announced;
 }
@@ -190,35 +192,45 @@ int vip_state_remove_pool(struct vip_state *st, const char *name)
 
 int vip_state_set_service(struct vip_state *st, const struct vip_service *service)
 {
+	struct vip_service copy;
 	bool found;
-	size_t at = service_place(st, &service->addr, service->protocol, service->port, &found);
+	size_t at = service_place(st, &service->address, service->protocol, service->ports, &found);
+	int rc;
 
 	if (!vip_state_find_pool(st, service->pool))
 		return -ENOENT;
+	rc = vip_service_copy(service, &copy);
+	if (rc)
+		return rc;
 	if (found) {
-		st->services[at] = *service;
+		vip_service_fini(&st->services[at]);
+		st->services[at] = copy;
 		return 0;
 	}
-	return array_insert((void **)&st->services, &st->n_services, sizeof(*service), at, service);
+	rc = array_insert((void **)&st->services, &st->n_services, sizeof(copy), at, &copy);
+	if (rc)
+		vip_service_fini(&copy);
+	return rc;
 }
 
-int vip_state_remove_service(struct vip_state *st, const struct addr *addr, uint8_t protocol,
-			     uint16_t port)
+int vip_state_remove_service(struct vip_state *st, const struct prefix *address, uint8_t protocol,
+			     struct ports ports)
 {
 	bool found;
-	size_t at = service_place(st, addr, protocol, port, &found);
+	size_t at = service_place(st, address, protocol, ports, &found);
 
 	if (!found)
 		return -ENOENT;
+	vip_service_fini(&st->services[at]);
 	array_remove(st->services, &st->n_services, sizeof(*st->services), at);
 	return 0;
 }
 
-int vip_state_announce(struct vip_state *st, const struct addr *addr)
+int vip_state_announce(struct vip_state *st, const struct prefix *address)
 {
-	struct vip_route route = {.addr = *addr, .announced = true};
+	struct vip_route route = {.address = *address, .announced = true};
 	bool found;
-	size_t at = route_place(st, addr, &found);
+	size_t at = route_place(st, address, &found);
 
 	if (found) {
 		st->routes[at] = route;
@@ -227,9 +239,9 @@ int vip_state_announce(struct vip_state *st, const struct addr *addr)
 	return array_insert((void **)&st->routes, &st->n_routes, sizeof(route), at, &route);
 }
 
-int vip_state_withdraw(struct vip_state *st, const struct addr *addr, uint64_t now_ns)
+int vip_state_withdraw(struct vip_state *st, const struct prefix *address, uint64_t now_ns)
 {
-	struct vip_route *r = vip_state_find_route(st, addr);
+	struct vip_route *r = vip_state_find_route(st, address);
 
 	if (!r || !r->announced)
 		return -ENOENT;
@@ -250,12 +262,15 @@ void vip_state_expire(struct vip_state *st, uint64_t now_ns, uint64_t drain_ns)
 
 bool vip_pool_equal(const struct vip_pool *a, const struct vip_pool *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->encap != b->encap ||
-	    a->table_size != b->table_size || a->n_members != b->n_members)
+	if (strcmp(a->name, b->name) != 0 || a->encap != b->encap || a->gue_port != b->gue_port ||
+	    a->table_size != b->table_size || a->quic_length != b->quic_length ||
+	    a->quic_rotation != b->quic_rotation || a->n_members != b->n_members)
 		return false;
 	for (size_t i = 0; i < a->n_members; i++) {
 		if (!addr_equal(&a->members[i].addr, &b->members[i].addr) ||
-		    a->members[i].weight != b->members[i].weight)
+		    a->members[i].weight != b->members[i].weight ||
+		    memcmp(&a->members[i].server_id, &b->members[i].server_id,
+			   sizeof(a->members[i].server_id)) != 0)
 			return false;
 	}
 	return true;
@@ -263,25 +278,57 @@ bool vip_pool_equal(const struct vip_pool *a, const struct vip_pool *b)
 
 bool vip_service_equal(const struct vip_service *a, const struct vip_service *b)
 {
-	return service_key_cmp(a, &b->addr, b->protocol, b->port) == 0 &&
-	       strcmp(a->vip, b->vip) == 0 && strcmp(a->pool, b->pool) == 0;
+	if (service_key_cmp(a, &b->address, b->protocol, b->ports) != 0 ||
+	    strcmp(a->vip, b->vip) != 0 || strcmp(a->pool, b->pool) != 0 || a->hash != b->hash ||
+	    a->quic != b->quic || a->syn_rate != b->syn_rate || a->syn_burst != b->syn_burst ||
+	    a->n_deny != b->n_deny)
+		return false;
+	for (size_t i = 0; i < a->n_deny; i++) {
+		if (!prefix_equal(&a->deny[i], &b->deny[i]))
+			return false;
+	}
+	return true;
 }
 
-static bool source_equal(const struct prefix *a, const struct prefix *b)
+static int by_prefix(const void *a, const void *b)
 {
-	return addr_equal(&a->addr, &b->addr) && a->len == b->len;
+	return prefix_cmp(a, b);
+}
+
+int vip_service_copy(const struct vip_service *service, struct vip_service *ret_copy)
+{
+	struct vip_service copy = *service;
+
+	copy.deny = NULL;
+	if (copy.n_deny) {
+		copy.deny = calloc(copy.n_deny, sizeof(*copy.deny));
+		if (!copy.deny)
+			return -ENOMEM;
+		memcpy(copy.deny, service->deny, copy.n_deny * sizeof(*copy.deny));
+		qsort(copy.deny, copy.n_deny, sizeof(*copy.deny), by_prefix);
+	}
+	*ret_copy = copy;
+	return 0;
+}
+
+void vip_service_fini(struct vip_service *service)
+{
+	free(service->deny);
+	service->deny = NULL;
+	service->n_deny = 0;
 }
 
 bool vip_node_equal(const struct vip_node *a, const struct vip_node *b)
 {
 	return a->set == b->set && memcmp(a->hash_seed, b->hash_seed, sizeof(a->hash_seed)) == 0 &&
-	       source_equal(&a->source4, &b->source4) && source_equal(&a->source6, &b->source6);
+	       prefix_equal(&a->source4, &b->source4) && prefix_equal(&a->source6, &b->source6) &&
+	       a->echo_rate == b->echo_rate && a->too_big_rate == b->too_big_rate;
 }
 
 static bool routes_within(const struct vip_state *a, const struct vip_state *b)
 {
 	for (size_t i = 0; i < a->n_routes; i++) {
-		if (a->routes[i].announced && !vip_state_announced(b, &a->routes[i].addr))
+		if (a->routes[i].announced && !vip_state_announced(b, &a->routes[i].address))
 			return false;
 	}
 	return true;

@@ -17,27 +17,36 @@
 
 struct vip_member {
 	struct addr addr;
-	uint32_t weight; /* 0: no slots, but still a member (drained) */
+	uint32_t weight;            /* 0: no slots, but still a member (drained) */
+	struct server_id server_id; /* length 0: the pool has none */
 };
 
 struct vip_pool {
 	char name[CONFIG_NAME_MAX + 1];
 	enum config_encap encap;
+	uint16_t gue_port;
 	uint32_t table_size;
+	uint8_t quic_length; /* bytes of a server id; 0: QUIC isn't routed by them */
+	uint8_t quic_rotation;
 	struct vip_member *members; /* sorted by address */
 	size_t n_members;
 };
 
 struct vip_service {
-	struct addr addr;
+	struct prefix address;
 	uint8_t protocol;
-	uint16_t port; /* CONFIG_PORT_ANY: every port */
+	struct ports ports;
 	char vip[CONFIG_NAME_MAX + 1];
 	char pool[CONFIG_NAME_MAX + 1];
+	enum config_hash hash;
+	bool quic;
+	uint32_t syn_rate, syn_burst; /* rate 0: no limit */
+	struct prefix *deny;          /* sorted */
+	size_t n_deny;
 };
 
 struct vip_route {
-	struct addr addr;
+	struct prefix address;
 	bool announced;
 	uint64_t withdrawn_ns; /* when it was withdrawn, for the drain time; 0: not drained for */
 };
@@ -47,13 +56,14 @@ struct vip_node {
 	bool set;
 	uint8_t hash_seed[16];
 	struct prefix source4, source6; /* addr.family 0: none */
+	uint32_t echo_rate, too_big_rate;
 };
 
 struct vip_state {
 	struct vip_node node;
 	struct vip_pool *pools; /* sorted by name */
 	size_t n_pools;
-	struct vip_service *services; /* sorted by address, protocol, port */
+	struct vip_service *services; /* sorted by address, protocol, ports */
 	size_t n_services;
 	struct vip_route *routes; /* sorted by address */
 	size_t n_routes;
@@ -64,10 +74,10 @@ void vip_state_fini(struct vip_state *st);
 
 /* Lookups; NULL when there is none. The result lives until the next change. */
 struct vip_pool *vip_state_find_pool(const struct vip_state *st, const char *name);
-struct vip_service *vip_state_find_service(const struct vip_state *st, const struct addr *addr,
-					   uint8_t protocol, uint16_t port);
-struct vip_route *vip_state_find_route(const struct vip_state *st, const struct addr *addr);
-bool vip_state_announced(const struct vip_state *st, const struct addr *addr);
+struct vip_service *vip_state_find_service(const struct vip_state *st, const struct prefix *address,
+					   uint8_t protocol, struct ports ports);
+struct vip_route *vip_state_find_route(const struct vip_state *st, const struct prefix *address);
+bool vip_state_announced(const struct vip_state *st, const struct prefix *address);
 
 /* Changes. 0, -ENOMEM, and what keeps a state sound: -ENOENT for a service of a pool that isn't
  * there or the removal of what isn't there, -EBUSY for the removal of a pool in use. */
@@ -77,11 +87,11 @@ int vip_state_remove_pool(struct vip_state *st, const char *name)
 	__attribute__((warn_unused_result));
 int vip_state_set_service(struct vip_state *st, const struct vip_service *service)
 	__attribute__((warn_unused_result));
-int vip_state_remove_service(struct vip_state *st, const struct addr *addr, uint8_t protocol,
-			     uint16_t port) __attribute__((warn_unused_result));
-int vip_state_announce(struct vip_state *st, const struct addr *addr)
+int vip_state_remove_service(struct vip_state *st, const struct prefix *address, uint8_t protocol,
+			     struct ports ports) __attribute__((warn_unused_result));
+int vip_state_announce(struct vip_state *st, const struct prefix *address)
 	__attribute__((warn_unused_result));
-int vip_state_withdraw(struct vip_state *st, const struct addr *addr, uint64_t now_ns)
+int vip_state_withdraw(struct vip_state *st, const struct prefix *address, uint64_t now_ns)
 	__attribute__((warn_unused_result));
 
 /* Forget withdrawals whose drain time has passed. */
@@ -90,6 +100,10 @@ void vip_state_expire(struct vip_state *st, uint64_t now_ns, uint64_t drain_ns);
 /* Equal in what packets and peers can see: withdrawn routes don't count. */
 bool vip_state_equal(const struct vip_state *a, const struct vip_state *b);
 bool vip_pool_equal(const struct vip_pool *a, const struct vip_pool *b);
+/* A copy that owns its list; 0 or -ENOMEM. */
+int vip_service_copy(const struct vip_service *service, struct vip_service *ret_copy)
+	__attribute__((warn_unused_result));
+void vip_service_fini(struct vip_service *service);
 bool vip_service_equal(const struct vip_service *a, const struct vip_service *b);
 bool vip_node_equal(const struct vip_node *a, const struct vip_node *b);
 

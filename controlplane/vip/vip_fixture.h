@@ -36,6 +36,14 @@ inline struct addr test_addr(const std::string &text)
 	return a;
 }
 
+inline struct prefix test_prefix(const std::string &text)
+{
+	struct prefix p = {};
+
+	EXPECT_EQ(prefix_parse(text.c_str(), &p), 0) << text;
+	return p;
+}
+
 /* NULL, with the errors printed, when the text isn't a configuration. */
 inline struct config *test_config(const std::string &yaml)
 {

@@ -82,7 +82,8 @@ enum { LIGHT_NONE = -1, LIGHT_EVEN, LIGHT_ODD };
 
 static int set_pool(struct publish *publish, const struct pool *pool, int light, struct err *err)
 {
-	struct publish_member members[REALS];
+	struct publish_pool_spec spec = {.encap = pool->encap, .table_size = RING_SLOTS};
+	struct publish_member members[REALS] = {0};
 
 	for (uint32_t i = 0; i < REALS; i++) {
 		int ret = address_at(pool->first, i, &members[i].addr);
@@ -94,7 +95,7 @@ static int set_pool(struct publish *publish, const struct pool *pool, int light,
 		if (ret < 0)
 			return ret;
 	}
-	return publish_pool_set(publish, pool->name, pool->encap, RING_SLOTS, members, REALS, err);
+	return publish_pool_set(publish, pool->name, &spec, members, REALS, err);
 }
 
 static int set_vips(struct publish *publish, const struct vip *vip, struct err *err)
@@ -110,8 +111,15 @@ static int set_vips(struct publish *publish, const struct vip *vip, struct err *
 			return err_set(err, ret, "%s is no address", vip->first);
 		snprintf(name, sizeof(name), "%s-%u", vip->pool, i);
 		for (size_t p = 0; p < sizeof(protocols); p++) {
-			ret = publish_service_set(publish, name, &addr, protocols[p], PORT,
-						  vip->pool, err);
+			struct publish_service_spec spec = {
+				.address = prefix_of(&addr),
+				.protocol = protocols[p],
+				.ports = ports_one(PORT),
+				.vip = name,
+				.pool = vip->pool,
+			};
+
+			ret = publish_service_set(publish, &spec, err);
 			if (ret < 0)
 				return ret;
 		}

@@ -17,10 +17,12 @@ enum value_kind {
 	VALUE_POOL,
 	VALUE_REAL, /* address of a real that exists */
 	VALUE_ADDRESS,
-	VALUE_SERVICE,      /* tcp/443=web */
+	VALUE_PREFIX,       /* an address, or a prefix */
+	VALUE_SERVICE,      /* tcp/443=web, tcp/8000-8999=web */
 	VALUE_SERVICE_NAME, /* tcp/443 */
 	VALUE_WEIGHT,
 	VALUE_MAC,
+	VALUE_SERVER_ID,
 	VALUE_ANNOUNCE,
 	VALUE_PROTOCOL,
 	VALUE_ENDPOINT, /* 192.0.2.1:443 */

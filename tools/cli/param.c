@@ -59,6 +59,15 @@ static int parse_address(const char *text, json_t **ret_value, struct err *err)
 	return ret < 0 ? ret : new_string(addr_format(&addr, canonical), ret_value, err);
 }
 
+static int parse_prefix(const char *text, json_t **ret_value, struct err *err)
+{
+	char canonical[ADDR_STRLEN];
+	struct prefix prefix;
+	int ret = config_vip_address_parse(text, &prefix, err);
+
+	return ret < 0 ? ret : new_string(prefix_format_short(&prefix, canonical), ret_value, err);
+}
+
 static int parse_endpoint(const char *text, json_t **ret_value, struct err *err)
 {
 	char canonical[ADDR_STRLEN];
@@ -97,6 +106,19 @@ static int parse_mac(const char *text, json_t **ret_value, struct err *err)
 	return ret < 0 ? ret : new_string(text, ret_value, err);
 }
 
+static int parse_server_id(const char *text, json_t **ret_value, struct err *err)
+{
+	struct server_id id;
+	int ret;
+
+	if (strcmp(text, "none") == 0) {
+		*ret_value = json_null();
+		return 0;
+	}
+	ret = config_server_id_parse(text, &id, err);
+	return ret < 0 ? ret : new_string(text, ret_value, err);
+}
+
 static int parse_limit(const char *text, json_t **ret_value, struct err *err)
 {
 	char *end;
@@ -131,7 +153,7 @@ static int parse_service(const char *text, bool want_pool, json_t **ret_value, s
 	AUTO_FREE char *copy = strdup(text);
 	char *port_text, *pool = NULL, name[CONFIG_NAME_MAX + 1];
 	enum config_protocol protocol;
-	uint16_t port;
+	struct ports ports;
 	int ret;
 
 	if (!copy)
@@ -146,14 +168,17 @@ static int parse_service(const char *text, bool want_pool, json_t **ret_value, s
 		*pool++ = '\0';
 	ret = config_protocol_parse(copy, &protocol, err);
 	if (ret == 0)
-		ret = config_port_parse(port_text, &port, err);
+		ret = config_ports_parse(port_text, &ports, err);
 	if (ret == 0 && pool)
 		ret = config_name_parse(pool, name, err);
 	if (ret < 0)
 		return err_prefix(err, ret, "'%s'", text);
 	*ret_value = json_pack("{s:s, s:i}", "protocol", config_protocol_name(protocol), "port",
-			       (int)port);
-	if (!*ret_value || (pool && json_object_set_new(*ret_value, "pool", json_string(name)) < 0))
+			       (int)ports.first);
+	if (!*ret_value ||
+	    (ports.first && ports.last > ports.first &&
+	     json_object_set_new(*ret_value, "port_last", json_integer(ports.last)) < 0) ||
+	    (pool && json_object_set_new(*ret_value, "pool", json_string(name)) < 0))
 		return err_set(err, -ENOMEM, "out of memory");
 	return 0;
 }
@@ -168,6 +193,8 @@ int param_parse(enum value_kind kind, const char *text, json_t **ret_value, stru
 	case VALUE_REAL:
 	case VALUE_ADDRESS:
 		return parse_address(text, ret_value, err);
+	case VALUE_PREFIX:
+		return parse_prefix(text, ret_value, err);
 	case VALUE_SERVICE:
 		return parse_service(text, true, ret_value, err);
 	case VALUE_SERVICE_NAME:
@@ -176,6 +203,8 @@ int param_parse(enum value_kind kind, const char *text, json_t **ret_value, stru
 		return parse_weight(text, ret_value, err);
 	case VALUE_MAC:
 		return parse_mac(text, ret_value, err);
+	case VALUE_SERVER_ID:
+		return parse_server_id(text, ret_value, err);
 	case VALUE_ENDPOINT:
 		return parse_endpoint(text, ret_value, err);
 	case VALUE_LIMIT:

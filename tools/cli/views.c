@@ -30,11 +30,11 @@ static void put_of(FILE *out, const json_t *row, const char *part, const char *w
 			integer_at(row, part), integer_at(row, whole));
 }
 
-/* "tcp/443"; port 0 is any. */
+/* "tcp/443", "tcp/8000-8999"; port 0 is any. */
 static void put_service(FILE *out, const json_t *service)
 {
 	const char *protocol = text_at(service, "protocol");
-	json_int_t port = integer_at(service, "port");
+	json_int_t port = integer_at(service, "port"), last = integer_at(service, "port_last");
 
 	if (!protocol)
 		return;
@@ -43,6 +43,8 @@ static void put_service(FILE *out, const json_t *service)
 		fputs("/any", out);
 	else
 		fprintf(out, "/%" JSON_INTEGER_FORMAT, port);
+	if (port != 0 && last > port)
+		fprintf(out, "-%" JSON_INTEGER_FORMAT, last);
 }
 
 static void cell_service(FILE *out, const json_t *row, const json_t *value)
@@ -324,6 +326,7 @@ VIEW(status,
 		COL("STATE", "state", cell_state_since), NUM("WEIGHT", "weight", cell_text),       \
 		NUM("SHARE", "share_percent", cell_percent),                                       \
 		COL("NEXT HOP", "next_hop", cell_next_hop),                                        \
+		OPT("SERVER ID", "server_id", cell_text),                                          \
 		COL("CHECK", "last_check", cell_last_check), COLUMNS_TRAFFIC,                      \
 		COL("REASON", "reason", cell_text))
 

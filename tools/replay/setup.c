@@ -80,6 +80,8 @@ static int set_node(const struct config *config, struct publish *publish, struct
 	struct publish_node node = {
 		.source4 = config->node.tunnel_source.ipv4,
 		.source6 = config->node.tunnel_source.ipv6,
+		.echo_rate = config->node.icmp.echo_rate,
+		.too_big_rate = config->node.icmp.too_big_rate,
 	};
 	int ret;
 
@@ -95,16 +97,40 @@ static enum lb_encap encap_of(const struct config_pool *pool)
 	switch (pool->encap) {
 	case CONFIG_ENCAP_L2DSR:
 		return LB_ENCAP_L2DSR;
+	case CONFIG_ENCAP_GUE:
+		return LB_ENCAP_GUE;
 	case CONFIG_ENCAP_IPIP:
 		break;
 	}
 	return LB_ENCAP_IPIP;
 }
 
+static enum lb_hash_mode hash_of(const struct config_service *service)
+{
+	switch (service->hash) {
+	case CONFIG_HASH_SOURCE:
+		return LB_HASH_SOURCE;
+	case CONFIG_HASH_SOURCE_DESTINATION:
+		return LB_HASH_SOURCE_DESTINATION;
+	case CONFIG_HASH_DESTINATION_PORT:
+		return LB_HASH_DESTINATION_PORT;
+	case CONFIG_HASH_5TUPLE:
+		break;
+	}
+	return LB_HASH_5TUPLE;
+}
+
 static int set_pool(const struct config_pool *pool, const struct addr *down, size_t n_down,
 		    struct publish *publish, struct err *err)
 {
 	AUTO_FREE struct publish_member *members = calloc(pool->n_reals + 1, sizeof(*members));
+	struct publish_pool_spec spec = {
+		.encap = encap_of(pool),
+		.gue_port = pool->gue_port,
+		.table_size = pool->table_size,
+		.quic_length = pool->has_quic ? (uint8_t)pool->quic.server_id_length : 0,
+		.quic_rotation = pool->has_quic ? (uint8_t)pool->quic.rotation : 0,
+	};
 	size_t n = 0;
 
 	if (!members)
@@ -118,24 +144,50 @@ static int set_pool(const struct config_pool *pool, const struct addr *down, siz
 		ret = publish_nexthop_set(publish, address, REPLAY_IFINDEX, gateway_mac, err);
 		if (ret < 0)
 			return ret;
-		members[n++] = (struct publish_member){*address, pool->reals[i].weight};
+		members[n++] = (struct publish_member){
+			.addr = *address,
+			.weight = pool->reals[i].weight,
+			.server_id = config_server_id(pool, &pool->reals[i]),
+		};
 	}
-	return publish_pool_set(publish, pool->name, encap_of(pool), pool->table_size, members, n,
-				err);
+	return publish_pool_set(publish, pool->name, &spec, members, n, err);
 }
 
+static int set_service(const struct config_vip *vip, const struct config_service *service,
+		       struct publish *publish, struct err *err)
+{
+	AUTO_FREE struct prefix *deny = calloc(service->n_deny + 1, sizeof(*deny));
+	struct publish_service_spec spec = {
+		.address = vip->address,
+		.protocol = (uint8_t)service->protocol,
+		.ports = service->ports,
+		.vip = vip->name,
+		.pool = service->pool,
+		.hash = hash_of(service),
+		.quic = service->quic,
+		.deny = deny,
+		.n_deny = service->n_deny,
+		.syn_rate = service->syn_rate,
+		.syn_burst = config_syn_burst(service),
+	};
+
+	if (!deny)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < service->n_deny; i++)
+		deny[i] = service->deny[i].prefix;
+	return publish_service_set(publish, &spec, err);
+}
+
+/* Every VIP counts as up. */
 static int set_vip(const struct config_vip *vip, struct publish *publish, struct err *err)
 {
 	for (size_t i = 0; i < vip->n_services; i++) {
-		const struct config_service *service = &vip->services[i];
-		int ret = publish_service_set(publish, vip->name, &vip->address,
-					      (uint8_t)service->protocol, service->port,
-					      service->pool, err);
+		int ret = set_service(vip, &vip->services[i], publish, err);
 
 		if (ret < 0)
 			return ret;
 	}
-	return 0;
+	return vip->n_services ? publish_vip_up(publish, &vip->address, true, err) : 0;
 }
 
 static const struct config_mac *mac_of(const struct config *config, const struct addr *address)
