@@ -158,7 +158,9 @@ static bool service_can_forward(const struct daemon *d, const struct config_serv
 static int probe_service(struct daemon *d, const struct config_vip *vip,
 			 const struct config_service *s, struct err *err)
 {
+	/* A flood that uses a limit of SYNs up must not take the VIP off the air. */
 	struct probe_flow flow = {.protocol = (uint8_t)s->protocol,
+				  .ongoing = s->syn_rate != 0,
 				  .destination_port = vip_probe_port(vip, s)};
 	int rc = -EIO;
 
@@ -166,10 +168,8 @@ static int probe_service(struct daemon *d, const struct config_vip *vip,
 	 * nothing to probe. */
 	if (!flow.destination_port || !vip_probe_address(d->cfg, vip, &flow.destination))
 		return 0;
-	/* From the documentation prefixes: no real client has such an address. */
-	if (addr_parse(vip->address.addr.family == 4 ? "192.0.2.255" : "2001:db8::ffff",
-		       &flow.source))
-		return err_set(err, -EINVAL, "no source address");
+	if (!vip_probe_source(vip, s, &flow.source))
+		return 0;
 	for (uint16_t i = 0; i < PROBE_FLOWS && rc < 0; i++) {
 		flow.source_port = (uint16_t)(32768 + i);
 		rc = forwarder_probe(d->forwarder, &flow, err);

@@ -69,7 +69,7 @@ static void put_l4(uint8_t *l4, const struct probe_flow *flow, size_t l4_len)
 	put16(l4 + 2, flow->destination_port);
 	if (flow->protocol == PROTO_TCP) {
 		l4[12] = (TCP_LEN / 4) << 4;
-		l4[13] = 0x02; /* SYN */
+		l4[13] = flow->ongoing ? 0x10 : 0x02; /* ACK or SYN */
 		put16(l4 + 14, 65535);
 		put16(l4 + 16, fold(pseudo + sum16(l4, l4_len)));
 		return;

@@ -2,6 +2,7 @@
 #ifndef FAIRWAY_PROBE_FRAME_H
 #define FAIRWAY_PROBE_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,11 +14,12 @@
 
 struct probe_flow {
 	uint8_t protocol;                /* 6: a TCP SYN; 17: UDP with 8 bytes */
+	bool ongoing;                    /* not the first packet of its flow: TCP without SYN */
 	struct addr source, destination; /* of one family */
 	uint16_t source_port, destination_port;
 };
 
-/* Build the first packet of the flow, checksums right, from and to locally administered MAC
+/* Build a packet of the flow, checksums right, from and to locally administered MAC
  * addresses. Returns its length. */
 size_t probe_frame_build(const struct probe_flow *flow, uint8_t frame[PROBE_FRAME_MAX]);
 

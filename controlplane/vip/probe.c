@@ -39,3 +39,30 @@ uint16_t vip_probe_port(const struct config_vip *vip, const struct config_servic
 			return (uint16_t)port;
 	return 0;
 }
+
+static bool denied(const struct config_service *service, const struct addr *a)
+{
+	for (size_t i = 0; i < service->n_deny; i++)
+		if (prefix_contains(&service->deny[i].prefix, a))
+			return true;
+	return false;
+}
+
+bool vip_probe_source(const struct config_vip *vip, const struct config_service *service,
+		      struct addr *ret_source)
+{
+	/* 192.0.2.255 and 2001:db8::ffff: no real client has such an address. */
+	struct addr a = {.family = 4, .bytes = {192, 0, 2, 255}};
+
+	if (vip->address.addr.family == 6)
+		a = (struct addr){.family = 6,
+				  .bytes = {0x20, 0x01, 0x0d, 0xb8, [14] = 0xff, [15] = 0xff}};
+	/* Deny lists often hold those; the probe is never sent, so anybody else's does as well. */
+	for (unsigned first = 1; denied(service, &a); first++) {
+		if (first == 224)
+			return false;
+		a.bytes[a.family == 4 ? 0 : 1] = (uint8_t)(first == 127 ? 128 : first);
+	}
+	*ret_source = a;
+	return true;
+}
