@@ -255,7 +255,8 @@ static int run_pool_set(struct daemon *d, const struct vip_pool *pool, struct er
 		m[i] = (struct publish_member){.addr = pool->members[i].addr,
 					       .weight = pool->members[i].weight,
 					       .server_id = pool->members[i].server_id};
-	rc = publish_pool_set(d->publish, pool->name, &spec, m, pool->n_members, err);
+	rc = publish_pool_set(d->publish, pool->name, &spec, m, pool->n_members, clock_now_ns(),
+			      err);
 	free(m);
 	return rc;
 }

@@ -25,30 +25,51 @@ static bool service_is_sane(const struct publish *p, uint32_t id)
 	       s->counter >= LB_COUNTER_REASONS && s->counter < LB_COUNTER_REASONS + d->services;
 }
 
+/* The reals that a slot names, which stay as long as it does. *ret_key: the pool they are of. */
+static int adopt_slot(struct publish *p, uint32_t at, uint64_t *ret_key)
+{
+	uint32_t word = *publish_slot(p->t->slots, at), id = word & LB_SLOT_REAL_MASK;
+	uint32_t previous = word & LB_SLOT_TRACKED ? *publish_slot(p->t->previous, at) : 0;
+
+	if (id >= p->n_ids || previous >= p->n_ids)
+		return -EPROTO;
+	if (id)
+		publish_id_adopt(p, id, true);
+	if (previous)
+		publish_id_adopt(p, previous, false);
+	if (!*ret_key && (id || previous))
+		*ret_key = p->t->reals[id ? id : previous].pool_key;
+	return 0;
+}
+
 static int adopt_ring(struct publish *p, uint32_t start, uint32_t slots)
 {
-	struct publish_ring *grown;
+	struct publish_ring *grown, ring = {.start = start, .slots = slots};
 
 	if (!slots)
 		return 0;
 	for (size_t i = 0; i < p->n_rings; i++)
 		if (p->rings[i].start == start)
 			return p->rings[i].slots == slots ? 0 : -EPROTO;
+	for (uint32_t at = start; at < start + slots; at++)
+		if (adopt_slot(p, at, &ring.pool_key))
+			return -EPROTO;
 	grown = realloc(p->rings, (p->n_rings + 1) * sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	p->rings = grown;
-	p->rings[p->n_rings++] = (struct publish_ring){.start = start, .slots = slots};
+	p->rings[p->n_rings++] = ring;
 	space_claim(&p->lines, start / LB_SLOTS_PER_LINE,
 		    (slots + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE);
-	for (uint32_t at = start; at < start + slots; at++) {
-		uint32_t id = p->t->slots[at / LB_SLOTS_PER_LINE].slot[at % LB_SLOTS_PER_LINE] &
-			      LB_SLOT_REAL_MASK;
-
-		if (id && id < p->t->dims.reals)
-			p->adopted_reals[id] = PUBLISH_ADOPTED_RING;
-	}
 	return 0;
+}
+
+/* Every record in use is kept, also one that only flows name, or nothing yet. */
+static void adopt_reals(struct publish *p)
+{
+	for (uint32_t id = 1; id < p->n_ids; id++)
+		if (p->t->reals[id].pool_key)
+			publish_id_adopt(p, id, false);
 }
 
 /* A record that the first key leads to. */
@@ -83,8 +104,7 @@ static int adopt_quic(struct publish *p, const struct lb_vip_entry *e)
 
 	if (!e->service || e->service >= p->t->dims.reals || e->scope >= LB_REALS_MAX)
 		return -EPROTO;
-	if (!p->adopted_reals[e->service])
-		p->adopted_reals[e->service] = PUBLISH_ADOPTED_QUIC;
+	publish_id_adopt(p, e->service, false);
 	if (e->scope >= p->n_pools) {
 		grown = realloc(p->pools, (e->scope + 1) * sizeof(*grown));
 		if (!grown)
@@ -119,10 +139,6 @@ int publish_adopt(struct publish *p, struct err *err)
 {
 	int rc = 0;
 
-	p->n_adopted_reals = p->t->dims.reals;
-	p->adopted_reals = calloc(p->n_adopted_reals, 1);
-	if (!p->adopted_reals)
-		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < p->t->dims.vip_entries && !rc; i++)
 		rc = adopt_entry(p, &p->t->vips[i], err);
 	for (uint32_t i = 0; i < p->t->dims.deny_entries && !rc; i++)
@@ -133,10 +149,9 @@ int publish_adopt(struct publish *p, struct err *err)
 			       "the tables that are pinned contradict themselves; remove the pins "
 			       "to start with empty ones");
 	publish_lists_adopted(p);
-	for (uint32_t id = 1; id < p->n_adopted_reals; id++)
-		if (p->adopted_reals[id])
-			space_claim(&p->real_ids, id, 1);
+	adopt_reals(p);
 	p->adopted = p->service_ids.used > 1;
+	p->adopting = p->adopted;
 	return 0;
 }
 
@@ -149,11 +164,11 @@ bool publish_adopted_member(const struct publish *p, const char *pool, const str
 {
 	uint64_t key = publish_pool_key(pool);
 
-	for (uint32_t id = 1; id < p->n_adopted_reals; id++) {
+	for (uint32_t id = 1; id < p->n_ids; id++) {
 		const struct lb_real *r = &p->t->reals[id];
 
-		if (p->adopted_reals[id] == PUBLISH_ADOPTED_RING && r->pool_key == key &&
-		    r->family == real->family && memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0)
+		if (p->ids[id].led && r->pool_key == key && r->family == real->family &&
+		    memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0)
 			return true;
 	}
 	return false;
@@ -198,14 +213,11 @@ int publish_adopt_done(struct publish *p, struct err *err)
 		if (!p->rings[i].taken)
 			space_give(&p->lines, p->rings[i].start / LB_SLOTS_PER_LINE,
 				   (p->rings[i].slots + LB_SLOTS_PER_LINE - 1) / LB_SLOTS_PER_LINE);
-	for (uint32_t id = 1; id < p->n_adopted_reals; id++)
-		if (p->adopted_reals[id])
-			space_give(&p->real_ids, id, 1);
+	for (uint32_t id = 1; id < p->n_ids; id++)
+		p->ids[id].led = false;
 	free(p->rings);
-	free(p->adopted_reals);
 	p->rings = NULL;
-	p->adopted_reals = NULL;
 	p->n_rings = 0;
-	p->n_adopted_reals = 0;
+	p->adopting = false;
 	return 0;
 }

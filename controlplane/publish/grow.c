@@ -58,12 +58,14 @@ static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, s
 	/* Of the same size they are the same memory, which engines write. */
 	if (to->dims.limits != from->dims.limits)
 		memcpy(to->limits, from->limits, from->dims.limits * sizeof(*to->limits));
+	publish_flows_copy(to, from);
 	if (publish_index_copy(to, from))
 		return err_set(err, -ENOSPC, "the larger VIP index has no room");
 	return 0;
 }
 
-/* Add what the old set counted to the row that no worker writes. */
+/* Add what the old set counted to the row that no worker writes, and the flows that were entered
+ * while the sets changed. */
 static void carry(void *arg, struct lb_tables *to, const struct lb_tables *from)
 {
 	struct lb_counter *row =
@@ -71,6 +73,7 @@ static void carry(void *arg, struct lb_tables *to, const struct lb_tables *from)
 	uint32_t n = LB_COUNTER_REASONS + from->dims.services + from->dims.reals;
 
 	(void)arg;
+	publish_flows_copy(to, from);
 	for (uint32_t i = 0; i < n; i++) {
 		struct publish_count sum = publish_counter_sum(from, i);
 		uint32_t at = i < LB_COUNTER_REASONS + from->dims.services
@@ -112,7 +115,31 @@ static int respace(struct publish *p)
 		return -ENOMEM;
 	memset(records + services, 0, (d->services - services) * sizeof(*records));
 	p->records = records;
-	return 0;
+	return publish_ids_resize(p);
+}
+
+int publish_regrow(struct publish *p, const struct lb_dims *dims, struct err *err)
+{
+	int rc =
+		p->engine.grow(p->engine.arg, dims,
+			       &(struct publish_move){.arg = p, .fill = fill, .carry = carry}, err);
+
+	if (rc)
+		return rc;
+	p->t = p->engine.tables(p->engine.arg);
+	return respace(p) ? err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+int publish_flows_set(struct publish *p, uint32_t flows, struct err *err)
+{
+	struct lb_dims dims = p->t->dims;
+
+	dims.flow_buckets = publish_dims(0, 0, 0, 2, flows).flow_buckets;
+	if (dims.flow_buckets == p->t->dims.flow_buckets)
+		return 0;
+	/* The walk begins anew with the new table. */
+	p->track.phase = PUBLISH_TRACK_IDLE;
+	return publish_regrow(p, &dims, err);
 }
 
 static int grow(struct publish *p, enum publish_table table, uint32_t more, struct err *err)
@@ -120,7 +147,6 @@ static int grow(struct publish *p, enum publish_table table, uint32_t more, stru
 	struct lb_dims dims = p->t->dims;
 	uint32_t *n = dim_of(&dims, table);
 	uint64_t want = *n;
-	int rc;
 
 	do
 		want *= 2;
@@ -137,12 +163,7 @@ static int grow(struct publish *p, enum publish_table table, uint32_t more, stru
 		return err_set(err, -ENOSPC, "the tables can't grow beyond %u elements",
 			       UINT32_MAX / 64);
 	*n = (uint32_t)want;
-	rc = p->engine.grow(p->engine.arg, &dims,
-			    &(struct publish_move){.arg = p, .fill = fill, .carry = carry}, err);
-	if (rc)
-		return rc;
-	p->t = p->engine.tables(p->engine.arg);
-	return respace(p) ? err_set(err, -ENOMEM, "out of memory") : 0;
+	return publish_regrow(p, &dims, err);
 }
 
 int publish_make_room(struct publish *p, enum publish_table table, uint32_t more, struct err *err)

@@ -15,7 +15,18 @@ struct publish_real {
 	uint32_t id;
 	uint32_t slots; /* of the ring that lead here */
 	struct server_id server_id;
+	bool dead; /* weight is 0 then */
 };
+
+/* What is known of a ring's slots besides what the tables hold. The arrays are there only while a
+ * slot is tracked. */
+struct publish_slots {
+	uint32_t *since_s; /* when each unsettled slot changed, in whole seconds of now_ns */
+	uint8_t *marks;    /* PUBLISH_SLOT_* each */
+	uint32_t tracked, unsettled;
+};
+#define PUBLISH_SLOT_QUIET  0x1U /* was settled when this pass, or the last one, began */
+#define PUBLISH_SLOT_NEEDED 0x2U /* the flow table has an entry that needs the slot tracked */
 
 struct publish_pool {
 	char name[PUBLISH_NAME_LEN]; /* empty: this place is free */
@@ -27,6 +38,11 @@ struct publish_pool {
 	uint32_t ring_start; /* in slots */
 	uint32_t ring_slots; /* 0: no ring */
 	uint32_t n_services;
+	uint64_t generation; /* another one whenever the ring changes */
+	struct publish_slots slots;
+	bool other_hash;  /* a service picks slots by another hash than that of flows */
+	bool has_entries; /* the flow table named a real of the pool in the last pass */
+	bool counted;     /* the same in this pass */
 };
 
 struct publish_vip {
@@ -82,7 +98,53 @@ struct publish_listed {
 /* Rings found by adoption that no pool has taken over yet. */
 struct publish_ring {
 	uint32_t start, slots;
+	uint64_t pool_key; /* of the reals it leads to */
 	bool taken;
+};
+
+/* What is known of a real's record by its id; see linger.c. */
+enum publish_stage {
+	PUBLISH_ID_NONE,    /* no record, or given up */
+	PUBLISH_ID_MEMBER,  /* of a pool */
+	PUBLISH_ID_LINGERS, /* a member no more, but slots or flows may name it */
+	PUBLISH_ID_UNNAMED, /* no slot names it; waits for a grace period */
+	PUBLISH_ID_MARKED,  /* the period runs */
+	PUBLISH_ID_QUIET,   /* it is over: the next pass tells whether flows name it */
+	PUBLISH_ID_PASS,    /* such a pass is under way */
+};
+
+#define PUBLISH_POOL_NONE UINT32_MAX
+
+struct publish_id {
+	uint8_t stage; /* enum publish_stage */
+	bool dead;
+	bool led;                  /* a ring led to it when it was adopted */
+	bool named;                /* by a slot, in this pass */
+	uint16_t successor;        /* the record that replaced it; 0: none */
+	uint32_t pool;             /* its place in pools, or PUBLISH_POOL_NONE */
+	uint32_t flows, confirmed; /* entries that name it, as of the last pass */
+	uint32_t flows_counted, confirmed_counted, fragments_counted; /* in this pass */
+};
+
+enum publish_phase {
+	PUBLISH_TRACK_IDLE,
+	PUBLISH_TRACK_SLOTS,
+	PUBLISH_TRACK_FLOWS,
+	PUBLISH_TRACK_FRAGMENTS
+};
+
+/* A walk over slots, flows and fragments in small steps; see track.c. */
+struct publish_track {
+	uint64_t settle_ns, idle_ns;
+	uint64_t flow_tick_ns, fragment_tick_ns; /* when the clocks last advanced; 0: never */
+	enum publish_phase phase;
+	uint32_t at;         /* next line or bucket of the phase */
+	uint32_t pool;       /* of the phase SLOTS */
+	uint64_t generation; /* of that pool's ring */
+	uint64_t passes, began_ns, ended_ns;
+	uint64_t evicted_confirmed_sum,
+		evicted_unconfirmed_sum; /* in the table, at the last pass */
+	struct publish_tracking last, counting;
 };
 
 struct publish_hop {
@@ -114,8 +176,12 @@ struct publish {
 		real_ids;
 	struct publish_ring *rings;
 	size_t n_rings;
-	uint8_t *adopted_reals; /* by id: one of the two below, 0: nothing led to it */
-	uint32_t n_adopted_reals;
+	struct publish_id *ids; /* as many as there are reals in the tables */
+	uint32_t n_ids, n_lingering;
+	uint64_t generations;
+	uint32_t now_s; /* of the last call that told the time */
+	struct publish_track track;
+	bool adopting; /* what was adopted and not set again hasn't been dropped yet */
 	bool adopted;
 	uint64_t writes;
 };
@@ -132,10 +198,6 @@ static inline void publish_store64(struct publish *p, __u64 *where, uint64_t val
 	__atomic_store_n(where, value, __ATOMIC_RELEASE);
 	p->writes++;
 }
-
-/* In adopted_reals: packets went there by a ring, or by the connection id of QUIC alone. */
-#define PUBLISH_ADOPTED_RING 1
-#define PUBLISH_ADOPTED_QUIC 2
 
 /* ---- keys.c ---- */
 
@@ -182,6 +244,8 @@ enum publish_table {
 	PUBLISH_DENIED,
 	PUBLISH_LIMITS,
 };
+/* Replace the tables by a set of these dimensions and the same content. */
+int publish_regrow(struct publish *p, const struct lb_dims *dims, struct err *err);
 /* Make room for `more` elements: by waiting for what is pending, else by growing the tables. */
 int publish_make_room(struct publish *p, enum publish_table table, uint32_t more, struct err *err);
 /* Take places, making room as needed. */
@@ -192,12 +256,80 @@ int publish_take(struct publish *p, enum publish_table table, uint32_t count, ui
 
 int publish_adopt(struct publish *p, struct err *err);
 
+/* ---- linger.c: records live as long as slots or flows name them ---- */
+
+/* Give each real of the tables its place in ids. 0 or -ENOMEM. */
+int publish_ids_resize(struct publish *p) __attribute__((warn_unused_result));
+/* A record in use that is found by adoption. */
+void publish_id_adopt(struct publish *p, uint32_t id, bool led);
+/* The record is a member of this pool now. */
+void publish_id_join(struct publish *p, uint32_t id, uint32_t pool);
+/* It is a member no more; it is given back when nothing names it. */
+void publish_id_leave(struct publish *p, uint32_t id);
+/* Link what lingers to a pool that appears, or unlink it from one that goes. */
+void publish_ids_pool(struct publish *p, uint32_t pool, bool there);
+/* The pool's members changed: flows of other records of the same address go on with theirs. */
+void publish_ids_succeed(struct publish *p, uint32_t pool);
+void publish_id_dead(struct publish *p, uint32_t id, bool dead);
+/* lb_real.nexthop of a record whose next hop is `word`: with its dead bit. */
+uint64_t publish_id_word(const struct publish *p, uint32_t id, uint64_t word);
+/* No slot and no flow names it any more. */
+void publish_id_give(struct publish *p, uint32_t id);
+struct addr publish_id_addr(const struct publish *p, uint32_t id);
+bool publish_ids_due(const struct publish *p);
+void publish_ids_grace_begin(struct publish *p);
+void publish_ids_grace_end(struct publish *p);
+
+/* ---- ring.c: what a new ring takes over from the old one ---- */
+
+static inline __u16 *publish_slot(struct lb_slot_line *lines, uint32_t at)
+{
+	return &lines[at / LB_SLOTS_PER_LINE].slot[at % LB_SLOTS_PER_LINE];
+}
+
+/* A ring being made: its slots are current reals at first, words with tracked bits in the end. */
+struct publish_draft {
+	uint16_t *slots, *previous;
+	uint32_t n;
+	uint32_t now_s;
+	struct publish_slots state;
+};
+
+/* Room for n slots, all 0. 0 or -ENOMEM. */
+int publish_draft_init(struct publish_draft *d, uint32_t n, uint32_t now_s)
+	__attribute__((warn_unused_result));
+void publish_draft_fini(struct publish_draft *d);
+/* Make the draft what comes after the ring of `old`: slots that change remember the real they had.
+ * `next` tells who is dead then. 0 or -ENOMEM. */
+int publish_draft_derive(const struct publish *p, const struct publish_pool *old,
+			 const struct publish_pool *next, struct publish_draft *d)
+	__attribute__((warn_unused_result));
+/* Is it slot for slot what the pool has in force? */
+bool publish_draft_in_force(const struct publish *p, const struct publish_pool *pool,
+			    const struct publish_draft *d);
+/* Does it lead nowhere, and remember nothing? */
+bool publish_draft_empty(const struct publish_draft *d);
+/* Count what is tracked in a ring that was adopted; unsettled slots changed now. 0 or -ENOMEM. */
+int publish_ring_count(const struct publish *p, struct publish_pool *pool, uint32_t now_s)
+	__attribute__((warn_unused_result));
+void publish_slots_fini(struct publish_slots *s);
+/* Whole seconds, rounded up. */
+uint32_t publish_seconds(uint64_t ns);
+
+/* ---- flows.c: another size of the flow table ---- */
+
+/* Enter what `from` holds and `to` doesn't. */
+void publish_flows_copy(struct lb_tables *to, const struct lb_tables *from);
+void publish_flows_clear(struct lb_tables *t);
+
 /* ---- real.c ---- */
 
 uint64_t publish_pool_key(const char *name);
 /* The record of a real: an existing one of the same content, or a new one that nobody reads yet. */
 int publish_real_get(struct publish *p, const char *pool, const struct publish_pool_spec *spec,
 		     const struct addr *addr, uint32_t *ret_id, bool *ret_new, struct err *err);
+/* Give back a record that nobody ever read. */
+void publish_real_undo(struct publish *p, uint32_t id);
 /* Does a pool's real keep its record (its tunnel is as it was)? */
 bool publish_real_current(const struct publish *p, const struct publish_pool_spec *spec,
 			  uint32_t id);
@@ -210,8 +342,8 @@ const struct publish_real *publish_pool_real(const struct publish_pool *pool,
 /* The pools' part of a grace period. */
 bool publish_pools_due(const struct publish *p);
 void publish_pools_step(struct publish *p, enum space_state from, enum space_state to);
-/* Rebuild every pool whose reals no longer fit the node's tunnel sources or hash seed. */
-int publish_pools_refresh(struct publish *p, struct err *err);
+/* Rebuild every pool after a change of the node's tunnel sources, or, anew, of its hash seed. */
+int publish_pools_refresh(struct publish *p, bool anew, struct err *err);
 
 /* ---- service.c ---- */
 

@@ -112,9 +112,12 @@ static int make_reals(struct publish *p, const struct publish_pool *old, const c
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		reals[i] = (struct publish_real){.addr = members[i].addr,
-						 .weight = members[i].weight,
-						 .server_id = members[i].server_id};
+		reals[i] = (struct publish_real){
+			.addr = members[i].addr,
+			.weight = members[i].dead ? 0 : members[i].weight,
+			.dead = members[i].dead,
+			.server_id = members[i].server_id,
+		};
 	qsort(reals, n, sizeof(*reals), by_address);
 	for (i = 0; i < n && !rc; i++) {
 		const struct publish_real *had =
@@ -135,7 +138,7 @@ static int make_reals(struct publish *p, const struct publish_pool *old, const c
 		return 0;
 	while (i-- > 0)
 		if (fresh[i])
-			space_undo(&p->real_ids, reals[i].id, 1);
+			publish_real_undo(p, reals[i].id);
 	return rc;
 }
 
@@ -143,7 +146,7 @@ static int make_reals(struct publish *p, const struct publish_pool *old, const c
 static int build_ring(const struct publish *p, const char *name, const struct publish_real *reals,
 		      size_t n, uint16_t *slots, uint32_t table_size, struct err *err)
 {
-	AUTO_FREE struct maglev_backend *backends = calloc(n, sizeof(*backends));
+	AUTO_FREE struct maglev_backend *backends = calloc(n + 1, sizeof(*backends));
 	int rc;
 
 	if (!backends)
@@ -175,50 +178,49 @@ static void count_slots(const struct publish *p, struct publish_pool *pool)
 		pool->reals[i].slots = by_id[pool->reals[i].id];
 }
 
-/* An adopted ring of exactly these slots saves building one and repointing services. */
-static bool take_adopted_ring(struct publish *p, const uint16_t *slots, uint32_t n,
-			      uint32_t *ret_start)
+/* The ring that was in force for this pool before the tables were adopted: the one that leads to
+ * its reals. */
+static void take_adopted_ring(struct publish *p, struct publish_pool *pool)
 {
+	uint64_t key = publish_pool_key(pool->name);
+
 	for (size_t i = 0; i < p->n_rings; i++) {
 		struct publish_ring *r = &p->rings[i];
 
-		if (r->taken || r->slots != n ||
-		    memcmp(p->t->slots[r->start / LB_SLOTS_PER_LINE].slot, slots,
-			   n * sizeof(*slots)) != 0)
+		if (r->taken || r->pool_key != key)
 			continue;
 		r->taken = true;
-		*ret_start = r->start;
-		return true;
+		pool->ring_start = r->start;
+		pool->ring_slots = r->slots;
+		return;
 	}
-	return false;
 }
 
 /* Put a ring where nobody reads. */
-static int place_ring(struct publish *p, const uint16_t *slots, uint32_t n, uint32_t *ret_start,
+static int place_ring(struct publish *p, const struct publish_draft *d, uint32_t *ret_start,
 		      struct err *err)
 {
 	uint32_t line;
-	int rc;
+	int rc = publish_take(p, PUBLISH_LINES, lines_of(d->n), &line, err);
 
-	if (take_adopted_ring(p, slots, n, ret_start))
-		return 0;
-	rc = publish_take(p, PUBLISH_LINES, lines_of(n), &line, err);
 	if (rc)
 		return rc;
-	memset(&p->t->slots[line], 0, lines_of(n) * sizeof(*p->t->slots));
-	memset(&p->t->previous[line], 0, lines_of(n) * sizeof(*p->t->previous));
-	memcpy(p->t->slots[line].slot, slots, n * sizeof(*slots));
+	memset(&p->t->slots[line], 0, lines_of(d->n) * sizeof(*p->t->slots));
+	memset(&p->t->previous[line], 0, lines_of(d->n) * sizeof(*p->t->previous));
+	memcpy(p->t->slots[line].slot, d->slots, d->n * sizeof(*d->slots));
+	memcpy(p->t->previous[line].slot, d->previous, d->n * sizeof(*d->previous));
 	*ret_start = line * LB_SLOTS_PER_LINE;
 	return 0;
 }
 
-static bool same_ring_input(const struct publish_pool *pool, const struct publish_real *reals,
-			    size_t n, uint32_t table_size)
+static bool same_input(const struct publish_pool *pool, const struct publish_real *reals, size_t n,
+		       uint32_t table_size)
 {
 	if (pool->n_reals != n || pool->spec.table_size != table_size)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (pool->reals[i].id != reals[i].id || pool->reals[i].weight != reals[i].weight)
+		if (pool->reals[i].id != reals[i].id || pool->reals[i].weight != reals[i].weight ||
+		    pool->reals[i].dead != reals[i].dead)
 			return false;
 	return true;
 }
@@ -236,8 +238,8 @@ static void release_old(struct publish *p, const struct publish_pool *old,
 {
 	for (size_t i = 0; i < old->n_reals; i++)
 		if (!now || !is_member(now->reals, now->n_reals, &old->reals[i]))
-			space_give(&p->real_ids, old->reals[i].id, 1);
-	if (old->ring_slots)
+			publish_id_leave(p, old->reals[i].id);
+	if (old->ring_slots && (!now || now->ring_start != old->ring_start || !now->ring_slots))
 		space_give(&p->lines, old->ring_start / LB_SLOTS_PER_LINE,
 			   lines_of(old->ring_slots));
 }
@@ -250,25 +252,56 @@ static bool any_weight(const struct publish_real *reals, size_t n)
 	return false;
 }
 
-/* Build and place the ring of *next. */
-static int make_ring(struct publish *p, struct publish_pool *next, struct err *err)
+/* The slots of *next as Maglev has them, then as they follow those of the pool in force. */
+static int draft_ring(struct publish *p, const struct publish_pool *old,
+		      const struct publish_pool *next, bool carry, struct publish_draft *d,
+		      struct err *err)
 {
-	AUTO_FREE uint16_t *slots = NULL;
-	int rc;
+	int rc = publish_draft_init(d, next->spec.table_size, p->now_s);
 
-	next->ring_start = next->ring_slots = 0;
-	if (!any_weight(next->reals, next->n_reals))
-		return 0;
-	slots = calloc(next->spec.table_size, sizeof(*slots));
-	if (!slots)
+	if (rc)
+		return err_set(err, rc, "out of memory");
+	if (any_weight(next->reals, next->n_reals))
+		rc = build_ring(p, next->name, next->reals, next->n_reals, d->slots, d->n, err);
+	if (rc)
+		return rc;
+	if (carry && publish_draft_derive(p, old, next, d))
 		return err_set(err, -ENOMEM, "out of memory");
-	rc = build_ring(p, next->name, next->reals, next->n_reals, slots, next->spec.table_size,
-			err);
-	if (!rc)
-		rc = place_ring(p, slots, next->spec.table_size, &next->ring_start, err);
-	if (!rc)
-		next->ring_slots = next->spec.table_size;
+	return 0;
+}
+
+/* Build and place the ring of *next, or keep the one in force when that comes to the same. */
+static int make_ring(struct publish *p, const struct publish_pool *old, struct publish_pool *next,
+		     bool carry, struct err *err)
+{
+	struct publish_draft d = {0};
+	int rc = draft_ring(p, old, next, carry, &d, err);
+
+	if (!rc && publish_draft_in_force(p, old, &d)) {
+		next->ring_slots = d.n;
+	} else if (!rc) {
+		next->ring_start = next->ring_slots = 0;
+		if (!publish_draft_empty(&d)) {
+			rc = place_ring(p, &d, &next->ring_start, err);
+			next->ring_slots = rc ? 0 : d.n;
+		}
+		next->generation = ++p->generations;
+	}
+	memset(&next->slots, 0, sizeof(next->slots));
+	if (!rc && d.state.tracked) {
+		next->slots = d.state;
+		memset(&d.state, 0, sizeof(d.state));
+	}
+	publish_draft_fini(&d);
 	return rc;
+}
+
+/* Who has flows: the living before packets are led to them, the dead after none is led there. */
+static void mark_dead(struct publish *p, const struct publish_pool *pool, bool dead)
+{
+	for (size_t i = 0; i < pool->n_reals; i++)
+		if (pool->reals[i].dead == dead)
+			publish_id_dead(p, pool->reals[i].id, dead);
 }
 
 /* Put *next in force: its services first, then what the old state alone used is given up. */
@@ -278,6 +311,7 @@ static int swap_pool(struct publish *p, struct publish_pool *pool, struct publis
 	struct publish_pool old = *pool;
 	int rc;
 
+	mark_dead(p, next, false);
 	*pool = *next;
 	rc = publish_quic_enter(p, pool, err);
 	if (!rc)
@@ -286,25 +320,31 @@ static int swap_pool(struct publish *p, struct publish_pool *pool, struct publis
 		*pool = old;
 	if (old.spec.quic_length || next->spec.quic_length)
 		publish_quic_settle(p, pool);
-	if (rc)
+	if (rc) {
+		mark_dead(p, pool, true);
 		return rc;
+	}
 	for (size_t i = 0; i < pool->n_reals; i++)
-		if (pool->reals[i].id < p->n_adopted_reals)
-			p->adopted_reals[pool->reals[i].id] = 0;
+		publish_id_join(p, pool->reals[i].id, (uint32_t)(pool - p->pools));
+	mark_dead(p, pool, true);
 	count_slots(p, pool);
 	release_old(p, &old, pool);
+	publish_ids_succeed(p, (uint32_t)(pool - p->pools));
+	publish_slots_fini(&old.slots);
 	free(old.reals);
 	return 0;
 }
 
-static void undo_next(struct publish *p, struct publish_pool *next, const uint8_t *fresh)
+static void undo_next(struct publish *p, const struct publish_pool *old, struct publish_pool *next,
+		      const uint8_t *fresh)
 {
 	for (size_t i = 0; i < next->n_reals; i++)
 		if (fresh[i])
-			space_undo(&p->real_ids, next->reals[i].id, 1);
-	if (next->ring_slots)
+			publish_real_undo(p, next->reals[i].id);
+	if (next->ring_slots && next->ring_start != old->ring_start)
 		space_undo(&p->lines, next->ring_start / LB_SLOTS_PER_LINE,
 			   lines_of(next->ring_slots));
+	publish_slots_fini(&next->slots);
 	free(next->reals);
 }
 
@@ -321,9 +361,13 @@ static bool same_ids(const struct publish_pool *a, const struct publish_pool *b)
 	return true;
 }
 
+/* When a ring is built: when its members changed; whatever they are, because the node changed; and
+ * then without what flows remember, because every flow has another slot. */
+enum rebuild { REBUILD_CHANGED, REBUILD_ALL, REBUILD_ANEW };
+
 static int set_members(struct publish *p, struct publish_pool *pool,
 		       const struct publish_pool_spec *spec, const struct publish_member *members,
-		       size_t n, bool force, struct err *err)
+		       size_t n, enum rebuild rebuild, struct err *err)
 {
 	struct publish_pool next = *pool;
 	AUTO_FREE uint8_t *fresh = calloc(n + 1, 1);
@@ -331,6 +375,7 @@ static int set_members(struct publish *p, struct publish_pool *pool,
 	int rc;
 
 	next.spec = *spec;
+	memset(&next.slots, 0, sizeof(next.slots));
 	next.n_reals = n;
 	next.reals = calloc(n + 1, sizeof(*next.reals));
 	if (!next.reals || !fresh) {
@@ -342,22 +387,65 @@ static int set_members(struct publish *p, struct publish_pool *pool,
 		free(next.reals);
 		return rc;
 	}
-	if (!force && same_ring_input(pool, next.reals, n, spec->table_size) &&
+	if (rebuild == REBUILD_CHANGED && same_input(pool, next.reals, n, spec->table_size) &&
 	    same_ids(pool, &next)) {
 		pool->spec = *spec;
 		free(next.reals);
 		return 0;
 	}
-	rc = make_ring(p, &next, err);
+	rc = make_ring(p, pool, &next, rebuild != REBUILD_ANEW, err);
 	if (!rc)
 		rc = swap_pool(p, &p->pools[place], &next, err);
 	if (rc)
-		undo_next(p, &next, fresh);
+		undo_next(p, &p->pools[place], &next, fresh);
 	return rc;
 }
 
+/* The opposite of pool_create(): an adopted ring goes on as it did. */
+static void pool_uncreate(struct publish *p, struct publish_pool *pool)
+{
+	for (size_t i = 0; i < p->n_rings; i++)
+		if (p->rings[i].taken && p->rings[i].start == pool->ring_start && pool->ring_slots)
+			p->rings[i].taken = false;
+	publish_ids_pool(p, (uint32_t)(pool - p->pools), false);
+	publish_slots_fini(&pool->slots);
+	free(pool->reals);
+	memset(pool, 0, sizeof(*pool));
+}
+
+/* A pool that is new to this writer goes on with the ring that was adopted for it. */
+static struct publish_pool *pool_create(struct publish *p, const char *name)
+{
+	struct publish_pool *pool = pool_add(p, name);
+
+	if (!pool)
+		return NULL;
+	pool->generation = ++p->generations;
+	publish_ids_pool(p, (uint32_t)(pool - p->pools), true);
+	take_adopted_ring(p, pool);
+	if (!pool->ring_slots || !publish_ring_count(p, pool, p->now_s))
+		return pool;
+	pool_uncreate(p, pool);
+	return NULL;
+}
+
+static void pool_forget(struct publish *p, struct publish_pool *pool)
+{
+	release_old(p, pool, NULL);
+	publish_ids_pool(p, (uint32_t)(pool - p->pools), false);
+	publish_slots_fini(&pool->slots);
+	free(pool->reals);
+	pool->n_reals = 0;
+	if (pool->spec.quic_length)
+		publish_quic_settle(p, pool);
+	memset(pool, 0, sizeof(*pool));
+	/* Packets may still look for server ids under the place's number. */
+	pool->state = SPACE_PENDING;
+}
+
 int publish_pool_set(struct publish *p, const char *name, const struct publish_pool_spec *spec,
-		     const struct publish_member *members, size_t n, struct err *err)
+		     const struct publish_member *members, size_t n, uint64_t now_ns,
+		     struct err *err)
 {
 	int rc = check_members(p, name, spec, members, n, err);
 	uint32_t table_size = spec->table_size;
@@ -370,14 +458,15 @@ int publish_pool_set(struct publish *p, const char *name, const struct publish_p
 	if (table_size > MAGLEV_SLOTS_MAX || !maglev_is_prime(table_size))
 		return err_set(err, -EINVAL, "pool %s: table size %u is not a prime up to %u", name,
 			       table_size, MAGLEV_SLOTS_MAX);
+	p->now_s = publish_seconds(now_ns);
 	if (!pool)
-		pool = pool_add(p, name);
+		pool = pool_create(p, name);
 	if (!pool)
 		return err_set(err, -ENOMEM, "out of memory");
 	place = (uint32_t)(pool - p->pools);
-	rc = set_members(p, pool, spec, members, n, false, err);
+	rc = set_members(p, pool, spec, members, n, REBUILD_CHANGED, err);
 	if (rc && created)
-		memset(&p->pools[place], 0, sizeof(*p->pools));
+		pool_uncreate(p, &p->pools[place]);
 	return rc;
 }
 
@@ -390,18 +479,11 @@ int publish_pool_remove(struct publish *p, const char *name, struct err *err)
 	if (pool->n_services)
 		return err_set(err, -EBUSY, "pool %s is used by %u services", name,
 			       pool->n_services);
-	release_old(p, pool, NULL);
-	free(pool->reals);
-	pool->n_reals = 0;
-	if (pool->spec.quic_length)
-		publish_quic_settle(p, pool);
-	memset(pool, 0, sizeof(*pool));
-	/* Packets may still look for server ids under the place's number. */
-	pool->state = SPACE_PENDING;
+	pool_forget(p, pool);
 	return 0;
 }
 
-int publish_pools_refresh(struct publish *p, struct err *err)
+int publish_pools_refresh(struct publish *p, bool anew, struct err *err)
 {
 	for (uint32_t i = 0; i < p->n_pools; i++) {
 		struct publish_pool *pool = &p->pools[i];
@@ -417,13 +499,17 @@ int publish_pools_refresh(struct publish *p, struct err *err)
 		for (size_t k = 0; k < n; k++)
 			members[k] = (struct publish_member){.addr = pool->reals[k].addr,
 							     .weight = pool->reals[k].weight,
+							     .dead = pool->reals[k].dead,
 							     .server_id = pool->reals[k].server_id};
 		rc = check_members(p, pool->name, &pool->spec, members, n, err);
 		if (!rc)
-			rc = set_members(p, pool, &pool->spec, members, n, true, err);
+			rc = set_members(p, pool, &pool->spec, members, n,
+					 anew ? REBUILD_ANEW : REBUILD_ALL, err);
 		if (rc)
 			return rc;
 	}
+	if (anew)
+		publish_flows_clear(p->t);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ static int init_spaces(struct publish *p)
 	    space_init(&p->lines, d->slot_lines, 0) || space_init(&p->real_ids, d->reals, 1))
 		return -ENOMEM;
 	p->records = calloc(d->services, sizeof(*p->records));
-	return p->records ? 0 : -ENOMEM;
+	return p->records ? publish_ids_resize(p) : -ENOMEM;
 }
 
 int publish_new(const struct publish_engine *engine, struct publish **ret_publish, struct err *err)
@@ -44,6 +44,7 @@ int publish_new(const struct publish_engine *engine, struct publish **ret_publis
 		return err_set(err, -ENOMEM, "out of memory");
 	p->engine = *engine;
 	p->t = engine->tables(engine->arg);
+	publish_track_times(p, PUBLISH_SETTLE_NS_DEFAULT, PUBLISH_IDLE_NS_DEFAULT);
 	node = p->t->node;
 	if (node->layout_version && node->layout_version != LB_LAYOUT_VERSION) {
 		rc = err_set(err, -EPROTO, "the tables have layout %u, this program knows %u",
@@ -69,8 +70,10 @@ void publish_free(struct publish *p)
 {
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->n_pools; i++)
+	for (uint32_t i = 0; i < p->n_pools; i++) {
+		publish_slots_fini(&p->pools[i].slots);
 		free(p->pools[i].reals);
+	}
 	for (uint32_t i = 0; i < p->n_services; i++)
 		free(p->services[i].deny);
 	free(p->pools);
@@ -79,7 +82,7 @@ void publish_free(struct publish *p)
 	free(p->records);
 	free(p->hops);
 	free(p->rings);
-	free(p->adopted_reals);
+	free(p->ids);
 	for (size_t i = 0; i < N_SPACES; i++)
 		space_fini(space_at(p, i));
 	free(p);
@@ -125,17 +128,17 @@ static void set_limits(struct publish *p, const struct publish_node *node)
 int publish_node_set(struct publish *p, const struct publish_node *node, struct err *err)
 {
 	struct publish_node old = p->node;
-	bool was_set = p->node_set, changed;
+	bool was_set = p->node_set, anew, changed;
 	int rc;
 
-	changed = was_set && (memcmp(old.hash_seed, node->hash_seed, 16) != 0 ||
-			      !prefix_equal(&old.source4, &node->source4) ||
+	anew = was_set && memcmp(old.hash_seed, node->hash_seed, 16) != 0;
+	changed = was_set && (anew || !prefix_equal(&old.source4, &node->source4) ||
 			      !prefix_equal(&old.source6, &node->source6));
 	p->node = *node;
 	p->node_set = true;
 	set_hash_key(p, node->hash_seed);
 	set_limits(p, node);
-	rc = changed ? publish_pools_refresh(p, err) : 0;
+	rc = changed ? publish_pools_refresh(p, anew, err) : 0;
 	if (rc) {
 		struct err ignored;
 
@@ -144,7 +147,7 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 		set_hash_key(p, old.hash_seed);
 		set_limits(p, &old);
 		/* What was in force before fitted, so it fits again. */
-		if (publish_pools_refresh(p, &ignored))
+		if (publish_pools_refresh(p, anew, &ignored))
 			return err_prefix(err, rc, "not undone: %.200s", ignored.text);
 	}
 	return rc;
@@ -229,10 +232,11 @@ int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifi
 		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t id = 1; id < p->t->dims.reals; id++) {
 		struct lb_real *r = &p->t->reals[id];
+		uint64_t now = publish_id_word(p, id, word);
 
 		if (p->real_ids.state[id] == SPACE_USED && r->family == real->family &&
-		    memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0 && r->nexthop != word)
-			publish_store64(p, &r->nexthop, word);
+		    memcmp(r->addr, real->bytes, sizeof(r->addr)) == 0 && r->nexthop != now)
+			publish_store64(p, &r->nexthop, now);
 	}
 	return 0;
 }
@@ -242,7 +246,7 @@ bool publish_grace_due(const struct publish *p)
 	for (size_t i = 0; i < N_SPACES; i++)
 		if (space_at((struct publish *)(uintptr_t)p, i)->pending)
 			return true;
-	return publish_lists_due(p) || publish_pools_due(p);
+	return publish_lists_due(p) || publish_pools_due(p) || publish_ids_due(p);
 }
 
 void publish_grace_begin(struct publish *p)
@@ -251,6 +255,7 @@ void publish_grace_begin(struct publish *p)
 		space_grace_begin(space_at(p, i));
 	publish_lists_begin(p);
 	publish_pools_step(p, SPACE_PENDING, SPACE_MARKED);
+	publish_ids_grace_begin(p);
 }
 
 void publish_grace_end(struct publish *p)
@@ -259,6 +264,7 @@ void publish_grace_end(struct publish *p)
 		space_grace_end(space_at(p, i));
 	publish_lists_end(p);
 	publish_pools_step(p, SPACE_MARKED, SPACE_FREE);
+	publish_ids_grace_end(p);
 	publish_index_sweep(p);
 }
 

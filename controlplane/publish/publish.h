@@ -81,8 +81,10 @@ int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifi
 
 struct publish_member {
 	struct addr addr;
-	uint32_t weight;            /* share of slots relative to the other members; 0: none */
+	uint32_t weight; /* share of slots relative to the other members; 0: none, but flows that
+			  * have this real keep it */
 	struct server_id server_id; /* of the pool's length; length 0: QUIC doesn't name it */
+	bool dead;                  /* it failed: no share, and its flows go elsewhere */
 };
 
 /* What a pool is besides its members. */
@@ -95,10 +97,15 @@ struct publish_pool_spec {
 };
 
 /* Create a pool or change it: the ring is built by Maglev from the members (in any order) and
- * swapped in for every service that uses the pool. No members: packets drop as no_real. */
+ * swapped in for every service that uses the pool. No members: packets drop as no_real.
+ *
+ * Flows keep their real as long as it isn't dead, also when it has no weight any more or is no
+ * member any more: slots that change are tracked, and the record of a real that left lives on until
+ * nothing names it. A table of another size, or another hash seed, can't take that over: flows may
+ * then move. now_ns: monotonic, as for publish_track_step(). */
 int publish_pool_set(struct publish *p, const char *name, const struct publish_pool_spec *spec,
-		     const struct publish_member *members, size_t n, struct err *err)
-	__attribute__((warn_unused_result));
+		     const struct publish_member *members, size_t n, uint64_t now_ns,
+		     struct err *err) __attribute__((warn_unused_result));
 /* -EBUSY while a service uses it, -ENOENT when there is none. */
 int publish_pool_remove(struct publish *p, const char *name, struct err *err)
 	__attribute__((warn_unused_result));
@@ -145,6 +152,45 @@ bool publish_adopted(const struct publish *p);
 bool publish_grace_due(const struct publish *p);
 void publish_grace_begin(struct publish *p);
 void publish_grace_end(struct publish *p);
+
+/* ---- just-enough tracking ---- */
+
+#define PUBLISH_SETTLE_NS_DEFAULT (300ULL * 1000000000)
+#define PUBLISH_IDLE_NS_DEFAULT   (3600ULL * 1000000000)
+
+/* How long after its last change a slot remembers the choices it makes, and after how long without
+ * a packet a flow is forgotten. */
+void publish_track_times(struct publish *p, uint64_t settle_ns, uint64_t idle_ns);
+
+/* A bounded piece of the regular walk over tracked slots, flows and fragments; call it every 100 ms
+ * or so. It lets slots settle and forgets what needn't be remembered; a budget of 4096 buckets
+ * takes about a millisecond at worst. */
+#define PUBLISH_TRACK_BUDGET 4096U
+void publish_track_step(struct publish *p, uint64_t now_ns, uint32_t budget);
+
+/* Give the flow table room for so many flows; entries move along. 0 without a write when it has
+ * that size already. */
+int publish_flows_set(struct publish *p, uint32_t flows, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* The last whole walk's result, but for what has no "as of the last walk". */
+struct publish_tracking {
+	uint64_t entries, confirmed, max; /* of the flow table */
+	uint64_t at_risk;   /* confirmed entries whose real isn't their slot's current one */
+	uint64_t fragments; /* entries of the fragment table */
+	uint64_t evicted_confirmed, evicted_unconfirmed; /* since the table was made */
+	uint32_t oldest_s;                               /* since the oldest entry was last used */
+	uint32_t tracked_slots, unsettled_slots;         /* now */
+	uint32_t lingering; /* reals that left and that slots or flows may still name, now */
+	uint64_t passes;
+};
+void publish_tracking(const struct publish *p, struct publish_tracking *ret_tracking);
+
+/* Entries of the flow table that name this real, and how many of them are confirmed. -ENOENT. */
+int publish_real_flows(const struct publish *p, const char *pool, const struct addr *real,
+		       uint32_t *ret_flows, uint32_t *ret_confirmed);
+/* Do packets, or may flows, still need the next hop of this address? */
+bool publish_holds(const struct publish *p, const struct addr *real);
 
 /* ---- reading ---- */
 

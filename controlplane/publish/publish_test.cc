@@ -104,14 +104,14 @@ class Publish : public testing::Test
 
 		spec.table_size = size;
 		for (auto &r : reals) {
-			m.push_back({A(r.first.c_str()), r.second, {}});
+			m.push_back({A(r.first.c_str()), r.second, {}, false});
 			if (spec.quic_length)
 				m.back().server_id = server_id(m.back().addr, spec.quic_length);
 			EXPECT_EQ(publish_nexthop_set(p, &m.back().addr, 7,
 						      (const uint8_t *)"\x02\0\0\0\0\x01", &err),
 				  0);
 		}
-		return publish_pool_set(p, name, &spec, m.data(), m.size(), &err);
+		return publish_pool_set(p, name, &spec, m.data(), m.size(), now, &err);
 	}
 
 	/* The last bytes of the address. */
@@ -237,6 +237,7 @@ class Publish : public testing::Test
 	}
 
 	struct publish_pool_spec spec = {LB_ENCAP_IPIP, 6080, 257, 0, 0};
+	uint64_t now = 1000000000;
 	struct publish_memory memory;
 	struct publish_engine engine;
 	struct publish *p = nullptr;
@@ -310,7 +311,8 @@ TEST_F(Publish, SpaceIsReusedOnlyAfterAGracePeriod)
 	grace();
 	publish_usage(p, &u);
 	EXPECT_EQ(u.slot_lines, lines);
-	EXPECT_EQ(u.reals, 1u + 1);
+	/* The old real's record waits for flows besides, see track_test.cc. */
+	EXPECT_EQ(u.reals, 1u + 2);
 	EXPECT_FALSE(publish_grace_due(p));
 }
 

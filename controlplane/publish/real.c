@@ -103,11 +103,11 @@ static uint64_t hop_word(const struct publish *p, const struct addr *addr)
 	return 0;
 }
 
-/* An adopted record that no pool has taken yet. */
-static uint32_t find_adopted(const struct publish *p, const struct lb_real *want)
+/* The record of a real that left, or that was adopted and no pool has taken yet. */
+static uint32_t find_lingering(const struct publish *p, const struct lb_real *want)
 {
-	for (uint32_t id = 1; id < p->n_adopted_reals; id++)
-		if (p->adopted_reals[id] && same_real(&p->t->reals[id], want))
+	for (uint32_t id = 1; p->n_lingering && id < p->n_ids; id++)
+		if (p->ids[id].stage >= PUBLISH_ID_LINGERS && same_real(&p->t->reals[id], want))
 			return id;
 	return 0;
 }
@@ -116,13 +116,13 @@ int publish_real_get(struct publish *p, const char *pool, const struct publish_p
 		     const struct addr *addr, uint32_t *ret_id, bool *ret_new, struct err *err)
 {
 	struct lb_real want = make_real(p, pool, spec, addr);
-	uint32_t id = find_adopted(p, &want);
+	uint32_t id = find_lingering(p, &want);
 	uint64_t word = hop_word(p, addr);
 	int rc;
 
 	if (id) {
-		if (word && p->t->reals[id].nexthop != word)
-			publish_store64(p, &p->t->reals[id].nexthop, word);
+		if (word && p->t->reals[id].nexthop != publish_id_word(p, id, word))
+			publish_store64(p, &p->t->reals[id].nexthop, publish_id_word(p, id, word));
 		*ret_new = false;
 		*ret_id = id;
 		return 0;
@@ -136,4 +136,10 @@ int publish_real_get(struct publish *p, const char *pool, const struct publish_p
 	*ret_new = true;
 	*ret_id = id;
 	return 0;
+}
+
+void publish_real_undo(struct publish *p, uint32_t id)
+{
+	p->t->reals[id].pool_key = 0;
+	space_undo(&p->real_ids, id, 1);
 }

@@ -94,7 +94,7 @@ class Engine : public testing::Test
 	void configure()
 	{
 		struct publish_node node = {};
-		struct publish_member m[1] = {{{4, {10, 0, 0, 11}}, 1, {}}};
+		struct publish_member m[1] = {{{4, {10, 0, 0, 11}}, 1, {}, false}};
 		struct publish_pool_spec spec = {LB_ENCAP_IPIP, 0, 257, 0, 0};
 
 		node.source4 = {{4, {192, 0, 2, 10}}, 32};
@@ -105,7 +105,7 @@ class Engine : public testing::Test
 		ASSERT_EQ(publish_nexthop_set(p, &m[0].addr, 7, (const uint8_t *)"\x02\0\0\0\0\x01",
 					      &err),
 			  0);
-		ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 1, &err), 0);
+		ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 1, 0, &err), 0);
 		ASSERT_EQ(service("web", 80, 443), 0);
 	}
 

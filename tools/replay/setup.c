@@ -139,18 +139,17 @@ static int set_pool(const struct config_pool *pool, const struct addr *down, siz
 		const struct addr *address = &pool->reals[i].address;
 		int ret;
 
-		if (is_down(address, down, n_down))
-			continue;
 		ret = publish_nexthop_set(publish, address, REPLAY_IFINDEX, gateway_mac, err);
 		if (ret < 0)
 			return ret;
 		members[n++] = (struct publish_member){
 			.addr = *address,
 			.weight = pool->reals[i].weight,
+			.dead = is_down(address, down, n_down),
 			.server_id = config_server_id(pool, &pool->reals[i]),
 		};
 	}
-	return publish_pool_set(publish, pool->name, &spec, members, n, err);
+	return publish_pool_set(publish, pool->name, &spec, members, n, 0, err);
 }
 
 static int set_service(const struct config_vip *vip, const struct config_service *service,
