@@ -254,6 +254,7 @@ static int run_pool_set(struct daemon *d, const struct vip_pool *pool, struct er
 	for (size_t i = 0; i < pool->n_members; i++)
 		m[i] = (struct publish_member){.addr = pool->members[i].addr,
 					       .weight = pool->members[i].weight,
+					       .dead = pool->members[i].dead,
 					       .server_id = pool->members[i].server_id};
 	rc = publish_pool_set(d->publish, pool->name, &spec, m, pool->n_members, clock_now_ns(),
 			      err);

@@ -154,7 +154,7 @@ static int set_real(struct daemon *d, json_t *params, enum vip_intent_kind kind,
 	addr_format(&real->address, buf);
 	snprintf(act.name, sizeof(act.name), "%s %s", pool->name, buf);
 	snprintf(act.text, sizeof(act.text), "%s real %s of pool %s", past[kind], buf, pool->name);
-	if (kind != VIP_INTENT_ENABLE)
+	if (kind == VIP_INTENT_DISABLE)
 		hurt_by_leaving(d, pool, real, &act);
 	if (intent_copy(&d->intent, &intent) < 0)
 		return api_fail(reply, API_INTERNAL_ERROR, "out of memory");

@@ -49,7 +49,7 @@ static void judge_real(const struct vip_inputs *in, const struct config_pool *po
 				     : VIP_HEALTH_NONE;
 	r->resolved = in->resolved(in->arg, &real->address);
 	r->state = real_state(r->admin, r->health);
-	r->member = r->state == VIP_REAL_UP ||
+	r->member = r->state == VIP_REAL_UP || r->state == VIP_REAL_CHECKING ||
 		    (r->state == VIP_REAL_DRAINING && r->health != VIP_HEALTH_DOWN);
 	r->weight = r->state == VIP_REAL_UP ? real->weight : 0;
 }
@@ -165,11 +165,11 @@ static int load_pool(const struct vip_pool_report *p, struct vip_state *st)
 	for (size_t i = 0; i < p->pool->n_reals; i++) {
 		const struct vip_real_report *r = &p->reals[i];
 
-		if (r->member)
-			pool.members[pool.n_members++] = (struct vip_member){
-				.addr = r->real->address,
-				.weight = r->weight,
-				.server_id = config_server_id(p->pool, r->real)};
+		pool.members[pool.n_members++] =
+			(struct vip_member){.addr = r->real->address,
+					    .weight = r->weight,
+					    .dead = !r->member,
+					    .server_id = config_server_id(p->pool, r->real)};
 	}
 	rc = vip_state_set_pool(st, &pool);
 	free(pool.members);

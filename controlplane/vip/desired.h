@@ -11,7 +11,9 @@
  * that say why. A pure function: same inputs, same result, in whatever order anything arrived.
  *
  * - A real is in force when its check says up (or its pool has no check) and the operator didn't
- *   take it out. Drained reals stay members without a share.
+ *   take it out. All the others stay members without a share: those that are drained or still being
+ *   checked keep the connections they have, those that failed or are disabled are dead and lose
+ * them.
  * - A pool is good while at least min_healthy reals are in force with a weight above 0.
  * - A VIP announced `healthy` is announced while at least one of its services has a good pool that
  *   can be reached. One dead service must not take the others of its address down everywhere: with
@@ -60,8 +62,8 @@ struct vip_real_report {
 	enum vip_health health;
 	enum vip_intent_kind admin;
 	bool resolved;
-	bool member;     /* in the pool's table */
-	uint32_t weight; /* the share it has there */
+	bool member;     /* the connections it has stay with it */
+	uint32_t weight; /* the share of new ones it has */
 };
 
 enum vip_pool_condition {

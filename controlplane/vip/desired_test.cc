@@ -50,6 +50,22 @@ class Desired : public ::testing::Test
 		EXPECT_EQ(vip_state_announced(&d.state, &a), vip_desired_vip(&d, "web")->announce);
 		return vip_state_announced(&d.state, &a);
 	}
+	/* Members that get new connections. */
+	size_t active()
+	{
+		return vip_pool_active(web());
+	}
+
+	/* Members that lose those they have. */
+	size_t dead()
+	{
+		size_t n = 0;
+
+		for (size_t i = 0; i < web()->n_members; i++)
+			n += web()->members[i].dead;
+		return n;
+	}
+
 	void all_down()
 	{
 		for (const char *a : {"10.0.0.11", "10.0.0.12", "10.0.0.13"})
@@ -67,11 +83,14 @@ TEST_F(Desired, HealthyRealsGetTheirWeightsAndTheVipIsAnnounced)
 	EXPECT_EQ(d.state.n_services, 1u);
 }
 
-TEST_F(Desired, AFailedRealLeavesThePoolAndTheVipStays)
+TEST_F(Desired, AFailedRealIsADeadMemberAndTheVipStays)
 {
 	node.health["web 10.0.0.12"] = VIP_HEALTH_DOWN;
 	look();
-	ASSERT_EQ(web()->n_members, 2u);
+	ASSERT_EQ(web()->n_members, 3u);
+	EXPECT_EQ(active(), 2u);
+	EXPECT_TRUE(web()->members[1].dead);
+	EXPECT_EQ(web()->members[1].weight, 0u);
 	EXPECT_TRUE(announced());
 	EXPECT_STREQ(vip_desired_pool(&d, "web")->reason, "2 of 3 reals up, 1 down");
 }
@@ -80,7 +99,8 @@ TEST_F(Desired, AnEmptyPoolWithdrawsItsVipAndSaysWhy)
 {
 	all_down();
 	look();
-	EXPECT_EQ(web()->n_members, 0u);
+	EXPECT_EQ(active(), 0u);
+	EXPECT_EQ(dead(), 3u);
 	EXPECT_FALSE(announced());
 	EXPECT_EQ(reason(), "pool web has 0 of 3 reals up (min_healthy 1), 3 down");
 }
@@ -98,20 +118,28 @@ TEST_F(Desired, BelowTheMinimumWithdrawsButGoesOnForwarding)
 	look();
 	EXPECT_FALSE(announced());
 	EXPECT_EQ(reason(), "pool web has 1 of 3 reals up (min_healthy 2), 1 down, 1 checking");
-	EXPECT_EQ(web()->n_members, 1u);
+	EXPECT_EQ(active(), 1u);
+	EXPECT_EQ(dead(), 1u) << "what is still being checked isn't known to be dead";
 	EXPECT_EQ(vip_desired_pool(&d, "web")->condition, VIP_POOL_BELOW_MINIMUM);
 }
 
-TEST_F(Desired, ADrainedRealStaysMemberWithoutShareADisabledOneGoes)
+TEST_F(Desired, ADrainedRealKeepsItsConnectionsADisabledOneLosesThem)
 {
 	struct addr a = test_addr("10.0.0.11"), b = test_addr("10.0.0.12");
 
 	ASSERT_EQ(vip_intent_set(&node.intent, "web", &a, VIP_INTENT_DRAIN), 0);
 	ASSERT_EQ(vip_intent_set(&node.intent, "web", &b, VIP_INTENT_DISABLE), 0);
 	look();
-	ASSERT_EQ(web()->n_members, 2u);
+	ASSERT_EQ(web()->n_members, 3u);
 	EXPECT_TRUE(addr_equal(&web()->members[0].addr, &a));
 	EXPECT_EQ(web()->members[0].weight, 0u);
+	EXPECT_FALSE(web()->members[0].dead);
+	EXPECT_EQ(web()->members[1].weight, 0u);
+	EXPECT_TRUE(web()->members[1].dead);
+	/* Drained and failed is failed. */
+	node.health["web 10.0.0.11"] = VIP_HEALTH_DOWN;
+	look();
+	EXPECT_EQ(dead(), 2u);
 	EXPECT_EQ(vip_desired_pool(&d, "web")->n_up, 1u);
 }
 
@@ -181,14 +209,15 @@ TEST_F(Desired, AlwaysStaysAnnouncedAndFailsOpenRatherThanDropAll)
 	ASSERT_EQ(vip_intent_set(&node.intent, "web", &out, VIP_INTENT_DISABLE), 0);
 	look();
 	EXPECT_TRUE(announced());
-	ASSERT_EQ(web()->n_members, 2u);
+	EXPECT_EQ(active(), 2u);
+	EXPECT_EQ(dead(), 1u);
 	EXPECT_TRUE(vip_pool_forwards(web()));
 	EXPECT_TRUE(vip_desired_pool(&d, "web")->fail_open);
 	/* One that is up again takes all: no guessing any more. */
 	node.health["web 10.0.0.12"] = VIP_HEALTH_UP;
 	look();
 	EXPECT_FALSE(vip_desired_pool(&d, "web")->fail_open);
-	EXPECT_EQ(web()->n_members, 1u);
+	EXPECT_EQ(active(), 1u);
 }
 
 TEST_F(Desired, OneDeadServiceDoesNotTakeTheOthersOfItsAddressDown)

@@ -182,27 +182,9 @@ static void real_name(const struct config_pool *pool, const struct config_real *
 	snprintf(buf, len, "%s %s", pool->name, addr_format(&real->address, addr));
 }
 
-/* What a pool's new members do to its connections, told once, at the first step of the pool. */
-static void hurt_pool(struct differ *d, const char *pool, struct vip_change *c)
-{
-	const struct vip_pool *was = vip_state_find_pool(&d->was->state, pool);
-	const struct vip_pool *want = vip_state_find_pool(&d->want->state, pool);
-	struct vip_disruption x;
-
-	if (!c || !was || !want || vip_pool_equal(was, want))
-		return;
-	if (vip_pool_disruption(was, want, d->cfg->node.hash_seed, &x) < 0 || x.moved == 0)
-		return;
-	hurt(c,
-	     "%.1f %% of the pool's connections move to another real and end, %.1f %% of them off "
-	     "reals that stay",
-	     100.0 * x.moved / x.slots, 100.0 * x.collateral / x.moved);
-}
-
 static void diff_reals(struct differ *d, const struct config_pool *was,
 		       const struct config_pool *now)
 {
-	size_t first = d->list.n;
 	char name[CONFIG_NAME_MAX + ADDR_STRLEN + 2];
 	const char *addr = name + strlen(now->name) + 1;
 
@@ -210,9 +192,10 @@ static void diff_reals(struct differ *d, const struct config_pool *was,
 		if (config_find_real(now, &was->reals[i].address))
 			continue;
 		real_name(now, &was->reals[i], name, sizeof(name));
-		hurt(vip_changes_add(&d->list, "remove", "real", name,
-				     "remove real %s from pool %s", addr, now->name),
-		     "connections on it end");
+		vip_changes_add(&d->list, "remove", "real", name,
+				"remove real %s from pool %s; connections on it go on until they "
+				"end",
+				addr, now->name);
 	}
 	for (size_t i = 0; i < now->n_reals; i++) {
 		const struct config_real *r = &now->reals[i];
@@ -238,8 +221,6 @@ static void diff_reals(struct differ *d, const struct config_pool *was,
 					     now->name),
 			     "QUIC connections with its old id go by the hash");
 	}
-	if (d->list.n > first)
-		hurt_pool(d, now->name, &d->list.items[first]);
 }
 
 static void diff_quic(struct differ *d, const struct config_pool *was,
@@ -272,7 +253,8 @@ static void diff_pool(struct differ *d, const struct config_pool *was,
 		hurt(vip_changes_add(&d->list, "change", "pool", now->name,
 				     "change table_size of pool %s from %u to %u", now->name,
 				     was->table_size, now->table_size),
-		     "nearly all of its connections end");
+		     "nearly all of its connections end: another table has other slots, and only "
+		     "connections that the flow table holds stay");
 	if (was->min_healthy != now->min_healthy)
 		vip_changes_add(&d->list, "change", "pool", now->name,
 				"change min_healthy of pool %s from %u to %u", now->name,

@@ -62,10 +62,11 @@ TEST(Diff, AddingAVipListsItAndItsAnnouncement)
 					    "announce vip: announce 203.0.113.2/32"}));
 }
 
-TEST(Diff, RemovingARealSaysThatItHurts)
+TEST(Diff, RemovingARealSaysThatItsConnectionsGoOn)
 {
 	EXPECT_EQ(changes(node_with(3, 1), node_with(2, 1)),
-		  (std::vector<std::string>{"remove real: remove real 10.0.0.3 from pool web !"}));
+		  (std::vector<std::string>{"remove real: remove real 10.0.0.3 from pool web; "
+					    "connections on it go on until they end"}));
 }
 
 TEST(Diff, EmptyingAPoolWithdrawsFirst)

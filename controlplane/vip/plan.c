@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "controlplane/base/cleanup.h"
-#include "controlplane/maglev/maglev.h"
 
 struct planner {
 	const struct vip_state *loaded, *desired;
@@ -288,7 +287,8 @@ const char *vip_op_format(const struct vip_op *op, char *buf, size_t len)
 		snprintf(buf, len, "set hash seed and tunnel source");
 		break;
 	case VIP_OP_POOL_SET:
-		snprintf(buf, len, "load pool %s, %zu reals", op->pool.name, op->pool.n_members);
+		snprintf(buf, len, "load pool %s, %zu of %zu reals", op->pool.name,
+			 vip_pool_active(&op->pool), op->pool.n_members);
 		break;
 	case VIP_OP_SERVICE_SET:
 		format_service("load", &op->service, buf, len);
@@ -304,63 +304,4 @@ const char *vip_op_format(const struct vip_op *op, char *buf, size_t len)
 		break;
 	}
 	return buf;
-}
-
-/* Ids are places in `to`; members that only `from` has get the places after those. */
-static uint16_t member_id(const struct vip_pool *to, const struct addr *addr, size_t place)
-{
-	for (size_t i = 0; i < to->n_members; i++) {
-		if (addr_equal(&to->members[i].addr, addr))
-			return (uint16_t)i;
-	}
-	return (uint16_t)(to->n_members + place);
-}
-
-static int build_slots(const struct vip_pool *pool, const struct vip_pool *to,
-		       const uint8_t seed[16], uint32_t n_slots, uint16_t *slots)
-{
-	size_t n = pool ? pool->n_members : 0;
-	AUTO_FREE struct maglev_backend *backends = calloc(n ? n : 1, sizeof(*backends));
-
-	if (!backends)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		const struct vip_member *m = &pool->members[i];
-
-		memcpy(backends[i].key, m->addr.bytes, sizeof(backends[i].key));
-		backends[i].weight = m->weight;
-		backends[i].id = member_id(to, &m->addr, i);
-	}
-	return maglev_populate(backends, n, seed, slots, n_slots);
-}
-
-int vip_pool_disruption(const struct vip_pool *from, const struct vip_pool *to,
-			const uint8_t seed[16], struct vip_disruption *ret)
-{
-	struct vip_disruption d = {.slots = to->table_size};
-	AUTO_FREE uint16_t *before = calloc(to->table_size, sizeof(*before));
-	AUTO_FREE uint16_t *after = calloc(to->table_size, sizeof(*after));
-	int rc;
-
-	if (!before || !after)
-		return -ENOMEM;
-	rc = build_slots(from, to, seed, to->table_size, before);
-	if (rc == 0)
-		rc = build_slots(to, to, seed, to->table_size, after);
-	if (rc < 0)
-		return rc;
-	if (from && from->table_size != to->table_size) {
-		d.moved = d.collateral = d.slots;
-		*ret = d;
-		return 0;
-	}
-	for (uint32_t i = 0; i < d.slots; i++) {
-		if (before[i] == after[i] || before[i] == MAGLEV_NONE)
-			continue;
-		d.moved++;
-		if (before[i] < to->n_members && to->members[before[i]].weight > 0)
-			d.collateral++;
-	}
-	*ret = d;
-	return 0;
 }

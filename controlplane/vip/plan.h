@@ -51,16 +51,4 @@ int vip_op_apply(const struct vip_op *op, struct vip_state *loaded, uint64_t now
 /* One line for people, "announce 203.0.113.80/32"; returns buf. */
 const char *vip_op_format(const struct vip_op *op, char *buf, size_t len);
 
-/* What replacing one pool's members does to the connections it has. */
-struct vip_disruption {
-	uint32_t slots;      /* of the table */
-	uint32_t moved;      /* lead to another real than before */
-	uint32_t collateral; /* of those, off a real that keeps its place in the pool */
-};
-
-/* Built by the same Maglev as the real tables. from NULL: an empty pool. 0 or -errno. */
-int vip_pool_disruption(const struct vip_pool *from, const struct vip_pool *to,
-			const uint8_t seed[16], struct vip_disruption *ret)
-	__attribute__((warn_unused_result));
-
 #endif

@@ -269,6 +269,7 @@ bool vip_pool_equal(const struct vip_pool *a, const struct vip_pool *b)
 	for (size_t i = 0; i < a->n_members; i++) {
 		if (!addr_equal(&a->members[i].addr, &b->members[i].addr) ||
 		    a->members[i].weight != b->members[i].weight ||
+		    a->members[i].dead != b->members[i].dead ||
 		    memcmp(&a->members[i].server_id, &b->members[i].server_id,
 			   sizeof(a->members[i].server_id)) != 0)
 			return false;
@@ -350,13 +351,18 @@ bool vip_state_equal(const struct vip_state *a, const struct vip_state *b)
 	return routes_within(a, b) && routes_within(b, a);
 }
 
+size_t vip_pool_active(const struct vip_pool *pool)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n_members; i++)
+		n += pool->members[i].weight > 0;
+	return n;
+}
+
 bool vip_pool_forwards(const struct vip_pool *pool)
 {
-	for (size_t i = 0; i < pool->n_members; i++) {
-		if (pool->members[i].weight > 0)
-			return true;
-	}
-	return false;
+	return vip_pool_active(pool) > 0;
 }
 
 static int member_cmp(const void *a, const void *b)

@@ -17,7 +17,8 @@
 
 struct vip_member {
 	struct addr addr;
-	uint32_t weight;            /* 0: no slots, but still a member (drained) */
+	uint32_t weight;            /* 0: no new connections, but those it has go on (drained) */
+	bool dead;                  /* it failed or is disabled: none at all; its weight is 0 */
 	struct server_id server_id; /* length 0: the pool has none */
 };
 
@@ -109,6 +110,8 @@ bool vip_node_equal(const struct vip_node *a, const struct vip_node *b);
 
 /* True when some member has a weight. */
 bool vip_pool_forwards(const struct vip_pool *pool);
+/* How many have. */
+size_t vip_pool_active(const struct vip_pool *pool);
 /* Put members into the order states keep. */
 void vip_members_sort(struct vip_member *members, size_t n);
 

@@ -540,7 +540,7 @@ class Configuration(Case):
         self.assertIn("10.77.0.12", out)
         doc = WORLD.json("config", "diff", path)
         self.assertFalse(doc["equal"])
-        self.assertTrue([p for p in doc["plan"] if p["breaks"]], doc["plan"])
+        self.assertEqual([p["breaks"] for p in doc["plan"]], [None], doc["plan"])
         self.assertEqual(len(WORLD.json("real", "list", "web")["reals"]), 3)
         self.refused("config", "diff", self.config_file("nod: {}"), error="config_errors")
 
