@@ -44,6 +44,7 @@ static void stopped_bgp(void *arg)
 	close_handle(&d->sighup);
 	close_handle(&d->reconcile_timer);
 	close_handle(&d->tick_timer);
+	close_handle(&d->track_timer);
 }
 
 static void daemon_stop(struct daemon *d, int exit_code)
@@ -172,6 +173,7 @@ static void start_when_ready(uv_timer_t *timer)
 	}
 	daemon_metrics_configure(d);
 	uv_timer_start(&d->tick_timer, on_tick, TICK_MS, TICK_MS);
+	daemon_track_start(d);
 	daemon_notify("READY=1");
 	journal_write(LOG_LEVEL_INFO, "node", d->cfg->node.name, "fairwayd %s is ready%s",
 		      FAIRWAY_VERSION, d->adopted ? ", adopted the tables of an earlier one" : "");
@@ -283,7 +285,8 @@ static int init(struct daemon *d, const struct daemon_options *opt, struct err *
 	init_signal(d, &d->sighup, on_reload_signal, SIGHUP);
 	uv_timer_init(&d->loop, &d->reconcile_timer);
 	uv_timer_init(&d->loop, &d->tick_timer);
-	d->reconcile_timer.data = d->tick_timer.data = d;
+	uv_timer_init(&d->loop, &d->track_timer);
+	d->reconcile_timer.data = d->tick_timer.data = d->track_timer.data = d;
 	return 0;
 }
 

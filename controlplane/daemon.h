@@ -60,7 +60,7 @@ struct way_entry {
 	bool answered;         /* the first answer has come */
 	bool resolved;         /* what was published last */
 	bool ever_resolved;
-	bool wanted;
+	bool wanted; /* false: its real left, and may still have flows */
 };
 
 /* What is remembered of a VIP between reconciliations. */
@@ -81,6 +81,8 @@ struct daemon {
 	uv_signal_t sigterm, sigint, sighup;
 	uv_timer_t reconcile_timer; /* dirty, a drain that ends, a retry */
 	uv_timer_t tick_timer;      /* once a second: probes, attachment, watchdog */
+	uv_timer_t track_timer;     /* ten times a second: tracking */
+	uint64_t track_steps;
 	uint64_t started_ns;
 	bool started; /* the first configuration is in force */
 	bool stopping;
@@ -186,6 +188,8 @@ int daemon_iface_publish(struct daemon *d, uint32_t ifindex, struct err *err)
 	__attribute__((warn_unused_result));
 /* The way of each real has been answered once. */
 bool daemon_ways_answered(const struct daemon *d);
+/* Let go of ways to reals that left the configuration and have no flows any more. */
+void daemon_ways_sweep(struct daemon *d);
 
 struct real_entry *daemon_find_real(const struct daemon *d, const char *pool,
 				    const struct addr *addr);
@@ -207,6 +211,15 @@ void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret,
 bool daemon_held(const struct daemon *d, const struct real_entry *e);
 /* Once a second. */
 void daemon_tick(struct daemon *d);
+/* Let table space that was given up become free, when there is any. */
+void daemon_grace(struct daemon *d);
+
+/* ---- daemon_track.c ---- */
+
+void daemon_track_start(struct daemon *d);
+/* Size of the flow table and times. */
+int daemon_track_configure(struct daemon *d, const struct vip_node *node, struct err *err)
+	__attribute__((warn_unused_result));
 
 /* ---- daemon_metrics.c ---- */
 

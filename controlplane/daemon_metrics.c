@@ -77,6 +77,7 @@ enum real_metric {
 	REAL_BYTES,
 	REAL_UP,
 	REAL_SLOTS,
+	REAL_FLOWS,
 	REAL_RESOLVED,
 	REAL_CHECKS,
 	REAL_FAILURES,
@@ -92,6 +93,9 @@ static const struct {
 	[REAL_BYTES] = {"fairway_real_bytes_total", "counter", "Bytes sent to a real."},
 	[REAL_UP] = {"fairway_real_up", "gauge", "1 when the real gets packets."},
 	[REAL_SLOTS] = {"fairway_real_slots", "gauge", "Slots of its pool's table that lead here."},
+	[REAL_FLOWS] =
+		{"fairway_real_tracked_flows", "gauge",
+		 "Entries of the flow table that name the real; a drained real's connections."},
 	[REAL_RESOLVED] = {"fairway_real_next_hop_resolved", "gauge",
 			   "1 when the way to the real is known."},
 	[REAL_CHECKS] = {"fairway_real_checks_total", "counter", "Health checks completed."},
@@ -127,7 +131,7 @@ static void put_real(const struct daemon *d, FILE *out, enum real_metric m,
 	const struct addr *addr = &r->real->address;
 	const char *name = real_metrics[m].name;
 	struct publish_count c = {0};
-	uint32_t slots, ring;
+	uint32_t slots, ring, flows, confirmed;
 	char text[ADDR_STRLEN];
 	const char *const labels[] = {"pool", p->pool->name, "real", addr_format(addr, text), NULL};
 
@@ -145,6 +149,11 @@ static void put_real(const struct daemon *d, FILE *out, enum real_metric m,
 		if (publish_pool_slots(d->publish, p->pool->name, addr, &slots, &ring) < 0)
 			slots = 0;
 		metrics_count(out, name, slots, labels);
+		return;
+	case REAL_FLOWS:
+		if (publish_real_flows(d->publish, p->pool->name, addr, &flows, &confirmed) < 0)
+			flows = 0;
+		metrics_count(out, name, flows, labels);
 		return;
 	case REAL_RESOLVED:
 		metrics_count(out, name, r->resolved, labels);
@@ -269,6 +278,38 @@ static void put_tables(const struct daemon *d, FILE *out)
 	metrics_count(out, "fairway_table_writes_total", u.writes, NULL);
 }
 
+static void put_tracking(const struct daemon *d, FILE *out)
+{
+	struct publish_tracking t;
+
+	publish_tracking(d->publish, &t);
+	metrics_family(out, "fairway_flow_entries", "gauge",
+		       "Entries of the flow table, as of the last walk over it.");
+	metrics_count(out, "fairway_flow_entries", t.confirmed, LABELS("state", "confirmed"));
+	metrics_count(out, "fairway_flow_entries", t.entries - t.confirmed,
+		      LABELS("state", "unconfirmed"));
+	metrics_family(out, "fairway_flow_entries_max", "gauge", "Room of the flow table.");
+	metrics_count(out, "fairway_flow_entries_max", t.max, NULL);
+	metrics_family(out, "fairway_flows_at_risk", "gauge",
+		       "Connections that would break without their entry.");
+	metrics_count(out, "fairway_flows_at_risk", t.at_risk, NULL);
+	metrics_family(out, "fairway_flow_evictions_total", "counter",
+		       "Entries evicted for want of room; confirmed ones may break connections.");
+	metrics_count(out, "fairway_flow_evictions_total", t.evicted_confirmed,
+		      LABELS("state", "confirmed"));
+	metrics_count(out, "fairway_flow_evictions_total", t.evicted_unconfirmed,
+		      LABELS("state", "unconfirmed"));
+	metrics_family(out, "fairway_slots_tracked", "gauge",
+		       "Slots of all pools whose flows are looked up in the flow table.");
+	metrics_count(out, "fairway_slots_tracked", t.tracked_slots, NULL);
+	metrics_family(out, "fairway_slots_unsettled", "gauge",
+		       "Of those, the ones that changed lately and enter new flows.");
+	metrics_count(out, "fairway_slots_unsettled", t.unsettled_slots, NULL);
+	metrics_family(out, "fairway_reals_lingering", "gauge",
+		       "Reals that left their pool and may still have connections.");
+	metrics_count(out, "fairway_reals_lingering", t.lingering, NULL);
+}
+
 static void put_node(const struct daemon *d, FILE *out)
 {
 	const struct config_node *node = &d->cfg->node;
@@ -307,6 +348,7 @@ static void put_metrics(struct daemon *d, FILE *out)
 	put_vips(d, out);
 	put_peers(d, out);
 	put_tables(d, out);
+	put_tracking(d, out);
 }
 
 /* ---- pages ---- */

@@ -269,8 +269,11 @@ static int run_node_set(struct daemon *d, const struct vip_node *node, struct er
 				 .echo_rate = node->echo_rate,
 				 .too_big_rate = node->too_big_rate};
 
+	int rc;
+
 	memcpy(n.hash_seed, node->hash_seed, sizeof(n.hash_seed));
-	return publish_node_set(d->publish, &n, err);
+	rc = publish_node_set(d->publish, &n, err);
+	return rc ? rc : daemon_track_configure(d, node, err);
 }
 
 static int run_service_set(struct daemon *d, const struct vip_service *s, struct err *err)
@@ -478,8 +481,6 @@ static void tell(struct daemon *d)
 
 /* ---- grace periods ---- */
 
-static void start_grace(struct daemon *d);
-
 static void grace_run(uv_work_t *work)
 {
 	struct daemon *d = work->data;
@@ -495,10 +496,10 @@ static void grace_done(uv_work_t *work, int status)
 	(void)status;
 	d->grace_running = false;
 	publish_grace_end(d->publish);
-	start_grace(d);
+	daemon_grace(d);
 }
 
-static void start_grace(struct daemon *d)
+void daemon_grace(struct daemon *d)
 {
 	if (d->grace_running || d->stopping || !publish_grace_due(d->publish))
 		return;
@@ -598,7 +599,7 @@ int daemon_reconcile(struct daemon *d, struct err *err)
 	tell(d);
 	remember_error(d, rc < 0 ? e.text : "");
 	schedule(d, rc, plan.next_ns);
-	start_grace(d);
+	daemon_grace(d);
 	vip_plan_fini(&plan);
 	set_pause(d, clock_now_ns() - began_ns);
 	return rc < 0 ? err_set(err, rc, "%s", e.text) : 0;

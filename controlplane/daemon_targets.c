@@ -338,7 +338,7 @@ static int sync_way(struct daemon *d, const struct config_real *real, struct err
 bool daemon_ways_answered(const struct daemon *d)
 {
 	for (size_t i = 0; i < d->n_ways; i++) {
-		if (!d->ways[i]->answered)
+		if (d->ways[i]->wanted && !d->ways[i]->answered)
 			return false;
 	}
 	return true;
@@ -389,6 +389,14 @@ static void way_drop(struct daemon *d, size_t at)
 	d->n_ways--;
 }
 
+void daemon_ways_sweep(struct daemon *d)
+{
+	for (size_t i = d->n_ways; i-- > 0;) {
+		if (!d->ways[i]->wanted && !publish_holds(d->publish, &d->ways[i]->addr))
+			way_drop(d, i);
+	}
+}
+
 static int add_wanted(struct daemon *d, const struct config *cfg, bool first, struct err *err)
 {
 	for (size_t p = 0; p < cfg->n_pools; p++) {
@@ -428,10 +436,7 @@ int daemon_targets_sync(struct daemon *d, const struct config *cfg, bool first, 
 		if (!d->reals[i]->wanted)
 			real_drop(d, i);
 	}
-	for (size_t i = d->n_ways; i-- > 0;) {
-		if (!d->ways[i]->wanted)
-			way_drop(d, i);
-	}
+	daemon_ways_sweep(d);
 	for (size_t i = d->n_vips; i-- > 0;) {
 		if (d->vips[i].wanted)
 			continue;

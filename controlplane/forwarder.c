@@ -29,7 +29,7 @@ static struct lb_dims first_dims(const struct config *cfg)
 			table_size = cfg->pools[i].table_size;
 	}
 	return publish_dims(services, reals, SPARE_POOLS + (uint32_t)cfg->n_pools, table_size,
-			    PUBLISH_FLOWS_DEFAULT);
+			    cfg->node.tracking.flows);
 }
 
 int forwarder_open(const struct config *cfg, const char *bpffs, struct forwarder **ret_forwarder,

@@ -91,6 +91,32 @@ static void look_at_tables(struct examination *x)
 	     u.reals_max, u.services, u.services_max);
 }
 
+/* Entries are spread over buckets of seven: beyond three quarters some buckets are full. */
+#define FLOWS_HIGH_PERCENT 75
+
+static void look_at_tracking(struct examination *x)
+{
+	const char *more = "raise node.tracking.flows";
+	struct publish_tracking t;
+	uint64_t percent;
+
+	publish_tracking(x->d->publish, &t);
+	percent = t.max ? t.entries * 100 / t.max : 0;
+	if (t.evicted_confirmed)
+		note(x, "tracking", OUTCOME_WARN, more,
+		     "%llu flows were forgotten for want of room in the flow table: changes of "
+		     "pools may have broken connections",
+		     (unsigned long long)t.evicted_confirmed);
+	if (percent >= FLOWS_HIGH_PERCENT)
+		note(x, "tracking", OUTCOME_WARN, more, "the flow table is %llu %% full",
+		     (unsigned long long)percent);
+	else if (!t.evicted_confirmed)
+		note(x, "tracking", OUTCOME_OK, NULL,
+		     "%llu of %llu flow entries used, for %llu connections that need them",
+		     (unsigned long long)t.entries, (unsigned long long)t.max,
+		     (unsigned long long)t.at_risk);
+}
+
 static void look_at_pools(struct examination *x)
 {
 	for (size_t i = 0; i < x->d->desired.n_pools; i++) {
@@ -108,14 +134,15 @@ static void look_at_pools(struct examination *x)
 
 static void look_at_ways(struct examination *x)
 {
-	size_t missing = 0;
+	size_t missing = 0, wanted = 0;
 
 	for (size_t i = 0; i < x->d->n_ways; i++) {
 		const struct way_entry *w = x->d->ways[i];
 		const struct neighbour_nexthop *nh = neighbour_watch_nexthop(w->watch);
 		char buf[ADDR_STRLEN], hint[ADDR_STRLEN + 32];
 
-		if (w->resolved)
+		wanted += w->wanted;
+		if (w->resolved || !w->wanted)
 			continue;
 		missing++;
 		addr_format(&w->addr, buf);
@@ -125,7 +152,7 @@ static void look_at_ways(struct examination *x)
 	}
 	if (!missing)
 		note(x, "next_hop", OUTCOME_OK, NULL, "next hops of all %zu addresses are resolved",
-		     x->d->n_ways);
+		     wanted);
 }
 
 static void look_at_vips(struct examination *x)
@@ -200,6 +227,7 @@ int method_doctor_run(void *arg, json_t *params, struct api_reply *reply)
 	(void)params;
 	look_at_program(&x);
 	look_at_tables(&x);
+	look_at_tracking(&x);
 	look_at_pools(&x);
 	look_at_ways(&x);
 	look_at_vips(&x);

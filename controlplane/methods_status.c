@@ -163,15 +163,34 @@ static json_t *doc_totals(struct daemon *d)
 static json_t *doc_tables(struct daemon *d)
 {
 	struct publish_usage u;
+	struct publish_tracking t;
 
 	publish_usage(d->publish, &u);
-	return json_pack("[{s:s, s:I, s:I}, {s:s, s:I, s:I}, {s:s, s:I, s:I}, {s:s, s:I, s:I}]",
+	publish_tracking(d->publish, &t);
+	return json_pack("[{s:s, s:I, s:I}, {s:s, s:I, s:I}, {s:s, s:I, s:I}, {s:s, s:I, s:I}, "
+			 "{s:s, s:I, s:I}]",
+			 "name", "flows", "used", (json_int_t)t.entries, "max", (json_int_t)t.max,
 			 "name", "vip_entries", "used", (json_int_t)u.vip_entries, "max",
 			 (json_int_t)u.vip_entries_max, "name", "services", "used",
 			 (json_int_t)u.services, "max", (json_int_t)u.services_max, "name", "reals",
 			 "used", (json_int_t)u.reals, "max", (json_int_t)u.reals_max, "name",
 			 "slot_lines", "used", (json_int_t)u.slot_lines, "max",
 			 (json_int_t)u.slot_lines_max);
+}
+
+static json_t *doc_tracking(struct daemon *d)
+{
+	struct publish_tracking t;
+
+	publish_tracking(d->publish, &t);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "entries",
+			 (json_int_t)t.entries, "confirmed", (json_int_t)t.confirmed, "max",
+			 (json_int_t)t.max, "at_risk", (json_int_t)t.at_risk, "tracked_slots",
+			 (json_int_t)t.tracked_slots, "unsettled_slots",
+			 (json_int_t)t.unsettled_slots, "evicted_confirmed",
+			 (json_int_t)t.evicted_confirmed, "evicted_unconfirmed",
+			 (json_int_t)t.evicted_unconfirmed, "lingering_reals",
+			 (json_int_t)t.lingering, "oldest_ms", (json_int_t)t.oldest_s * 1000);
 }
 
 static json_t *doc_config(struct daemon *d)
@@ -232,6 +251,7 @@ int method_status_get(void *arg, json_t *params, struct api_reply *reply)
 	add_totals(d, j);
 	json_object_set_new(j, "totals", doc_totals(d));
 	json_object_set_new(j, "tables", doc_tables(d));
+	json_object_set_new(j, "tracking", doc_tracking(d));
 	json_object_set_new(j, "warnings", doc_warnings(d));
 	reply->result = j;
 	return 0;
@@ -304,9 +324,9 @@ int method_counters_get(void *arg, json_t *params, struct api_reply *reply)
 		doc_count(j, &count);
 		json_array_append_new(reasons, j);
 	}
-	reply->result =
-		json_pack("{s:i, s:o, s:o, s:o}", "schema_version", API_SCHEMA_VERSION, "reasons",
-			  reasons, "services", count_services(d), "reals", count_reals(d));
+	reply->result = json_pack("{s:i, s:o, s:o, s:o, s:o}", "schema_version", API_SCHEMA_VERSION,
+				  "reasons", reasons, "services", count_services(d), "reals",
+				  count_reals(d), "tracking", doc_tracking(d));
 	return 0;
 }
 

@@ -282,7 +282,7 @@ json_t *doc_real(struct daemon *d, const struct config_pool *pool, const struct 
 	const struct vip_real_report *r = report_of(d, pool, real);
 	const struct real_entry *e = daemon_find_real(d, pool->name, &real->address);
 	enum vip_real_state state = r ? r->state : VIP_REAL_CHECKING;
-	uint32_t slots = 0, ring = 0;
+	uint32_t slots = 0, ring = 0, flows = 0, confirmed = 0;
 	struct publish_count count = {0};
 	char reason[HEALTH_REASON_LEN];
 	json_t *j;
@@ -293,6 +293,8 @@ json_t *doc_real(struct daemon *d, const struct config_pool *pool, const struct 
 		ring = pool->table_size;
 	if (publish_count_real(d->publish, pool->name, &real->address, &count) < 0)
 		count = (struct publish_count){0};
+	if (publish_real_flows(d->publish, pool->name, &real->address, &flows, &confirmed) < 0)
+		flows = confirmed = 0;
 	real_reason(e, state, reason);
 	j = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:f, s:o, s:o}", "pool",
 		      pool->name, "address", doc_addr(&real->address), "weight", (int)real->weight,
@@ -303,6 +305,8 @@ json_t *doc_real(struct daemon *d, const struct config_pool *pool, const struct 
 		      "ring_slots", (int)ring, "share_percent", 100.0 * slots / ring, "next_hop",
 		      doc_next_hop(d, real), "last_check", doc_last_check(pool, e));
 	json_object_set_new(j, "server_id", doc_server_id(pool, real));
+	json_object_set_new(j, "tracked_flows", json_integer(flows));
+	json_object_set_new(j, "tracked_confirmed", json_integer(confirmed));
 	doc_moment(j, "since", e ? e->since_ns : 0);
 	doc_count(j, &count);
 	return j;

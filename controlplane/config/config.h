@@ -78,6 +78,13 @@ struct config_icmp {
 	uint32_t too_big_rate;
 };
 
+struct config_tracking {
+	struct config_mark mark;
+	uint32_t flows; /* entries of the flow table */
+	uint32_t settle_time_ms;
+	uint32_t idle_time_ms;
+};
+
 struct config_node {
 	struct config_mark mark;
 	char name[CONFIG_NAME_MAX + 1];
@@ -89,6 +96,7 @@ struct config_node {
 	uint8_t hash_seed[16];
 	uint32_t drain_time_ms; /* how long to forward after a withdrawal */
 	struct config_icmp icmp;
+	struct config_tracking tracking;
 };
 
 struct config_endpoint {

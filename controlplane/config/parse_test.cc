@@ -108,7 +108,7 @@ static const KeyCase kKeys[] = {
 	{"protocol: tcp, port: 443", "protocol: tcp, prot: 443",
 	 "f:41:25: unknown key 'prot': did you mean 'port'?\n"},
 	{"  engine: dpdk", "  speed: fast",
-	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, tunnel_source, hash_seed, drain_time, icmp\n"},
+	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, tunnel_source, hash_seed, drain_time, icmp, tracking\n"},
 	{"  drain_time: 7s", "  name: lb2",
 	 "f:8:3: key 'name' stands here twice, first on line 2: remove one of them\n"},
 	{"      asn: 64500\n", "", "f:13:7: a neighbor has no asn: add asn: 64500\n"},

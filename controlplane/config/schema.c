@@ -104,6 +104,17 @@ static const struct field icmp_fields[] = {
 };
 static const struct schema schema_icmp = SCHEMA(config_icmp, "icmp", icmp_fields, .flow = true);
 
+static const struct field tracking_fields[] = {
+	{.key = "flows", .type = VALUE_NUMBER, PLACE(config_tracking, flows),
+	 .fallback = "1048576", .min = 1024, .max = 1U << 26},
+	{.key = "settle_time", .type = VALUE_DURATION, PLACE(config_tracking, settle_time_ms),
+	 .fallback = "5m", .min = SECOND, .max = 24 * HOUR},
+	{.key = "idle_time", .type = VALUE_DURATION, PLACE(config_tracking, idle_time_ms),
+	 .fallback = "1h", .min = MINUTE, .max = 168U * HOUR},
+};
+static const struct schema schema_tracking =
+	SCHEMA(config_tracking, "tracking", tracking_fields, .flow = true);
+
 static const struct field node_fields[] = {
 	{.key = "name", .type = VALUE_NAME, PLACE(config_node, name), .required = true,
 	 .example = "name: lb1"},
@@ -120,6 +131,7 @@ static const struct field node_fields[] = {
 	{.key = "drain_time", .type = VALUE_DURATION, PLACE(config_node, drain_time_ms),
 	 .fallback = "5s", .min = 0, .max = HOUR},
 	{.key = "icmp", OBJECT(config_node, icmp, schema_icmp)},
+	{.key = "tracking", OBJECT(config_node, tracking, schema_tracking)},
 };
 const struct schema schema_node = SCHEMA(config_node, "node", node_fields);
 

@@ -428,12 +428,9 @@ TEST_F(Shared, ARestartFindsItAgain)
 
 TEST_F(Shared, GrowingReplacesItAndNoOther)
 {
-	struct addr vip = {4, {203, 0, 113, 82}};
-
 	ASSERT_EQ(xdp_engine_attach(e, "v0", XDP_MODE_NATIVE, &err), 0) << err.text;
 	for (uint16_t port = 1; port < 400; port++)
-		ASSERT_EQ(publish_service_set(p, "more", &vip, 6, port, "web", &err), 0)
-			<< err.text;
+		ASSERT_EQ(service("more", 82, port), 0) << err.text;
 	expect_both_run();
 	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0) << err.text;
 	EXPECT_EQ(look().n, 1);

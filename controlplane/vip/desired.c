@@ -278,6 +278,9 @@ static void set_node(const struct config_node *node, struct vip_node *ret)
 	ret->source6 = node->tunnel_source.ipv6;
 	ret->echo_rate = node->icmp.echo_rate;
 	ret->too_big_rate = node->icmp.too_big_rate;
+	ret->flows = node->tracking.flows;
+	ret->settle_ms = node->tracking.settle_time_ms;
+	ret->idle_ms = node->tracking.idle_time_ms;
 }
 
 static int fill(const struct vip_inputs *in, struct vip_desired *d)

@@ -100,6 +100,14 @@ static void diff_announcements(struct differ *d)
 
 /* ---- node, bgp, metrics ---- */
 
+static void diff_number(struct differ *d, const char *key, uint32_t was, uint32_t now,
+			const char *unit)
+{
+	if (was != now)
+		vip_changes_add(&d->list, "change", "node", d->cfg->node.name,
+				"change %s from %u%s to %u%s", key, was, unit, now, unit);
+}
+
 static void diff_node(struct differ *d)
 {
 	const struct config_node *was = &d->was_cfg->node, *now = &d->cfg->node;
@@ -113,18 +121,14 @@ static void diff_node(struct differ *d)
 	if (!prefix_equal(&was->tunnel_source.ipv4, &now->tunnel_source.ipv4) ||
 	    !prefix_equal(&was->tunnel_source.ipv6, &now->tunnel_source.ipv6))
 		vip_changes_add(&d->list, "change", "node", now->name, "change tunnel_source");
-	if (was->drain_time_ms != now->drain_time_ms)
-		vip_changes_add(&d->list, "change", "node", now->name,
-				"change drain_time from %u ms to %u ms", was->drain_time_ms,
-				now->drain_time_ms);
-	if (was->icmp.echo_rate != now->icmp.echo_rate)
-		vip_changes_add(&d->list, "change", "node", now->name,
-				"change icmp.echo_rate from %u to %u", was->icmp.echo_rate,
-				now->icmp.echo_rate);
-	if (was->icmp.too_big_rate != now->icmp.too_big_rate)
-		vip_changes_add(&d->list, "change", "node", now->name,
-				"change icmp.too_big_rate from %u to %u", was->icmp.too_big_rate,
-				now->icmp.too_big_rate);
+	diff_number(d, "drain_time", was->drain_time_ms, now->drain_time_ms, " ms");
+	diff_number(d, "tracking.flows", was->tracking.flows, now->tracking.flows, "");
+	diff_number(d, "tracking.settle_time", was->tracking.settle_time_ms,
+		    now->tracking.settle_time_ms, " ms");
+	diff_number(d, "tracking.idle_time", was->tracking.idle_time_ms, now->tracking.idle_time_ms,
+		    " ms");
+	diff_number(d, "icmp.echo_rate", was->icmp.echo_rate, now->icmp.echo_rate, "");
+	diff_number(d, "icmp.too_big_rate", was->icmp.too_big_rate, now->icmp.too_big_rate, "");
 	if (strcmp(was->name, now->name) != 0)
 		vip_changes_add(&d->list, "change", "node", now->name, "rename node %s to %s",
 				was->name, now->name);

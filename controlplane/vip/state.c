@@ -323,7 +323,8 @@ bool vip_node_equal(const struct vip_node *a, const struct vip_node *b)
 {
 	return a->set == b->set && memcmp(a->hash_seed, b->hash_seed, sizeof(a->hash_seed)) == 0 &&
 	       prefix_equal(&a->source4, &b->source4) && prefix_equal(&a->source6, &b->source6) &&
-	       a->echo_rate == b->echo_rate && a->too_big_rate == b->too_big_rate;
+	       a->echo_rate == b->echo_rate && a->too_big_rate == b->too_big_rate &&
+	       a->flows == b->flows && a->settle_ms == b->settle_ms && a->idle_ms == b->idle_ms;
 }
 
 static bool routes_within(const struct vip_state *a, const struct vip_state *b)

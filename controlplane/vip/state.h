@@ -58,6 +58,8 @@ struct vip_node {
 	uint8_t hash_seed[16];
 	struct prefix source4, source6; /* addr.family 0: none */
 	uint32_t echo_rate, too_big_rate;
+	uint32_t flows; /* size of the flow table */
+	uint64_t settle_ms, idle_ms;
 };
 
 struct vip_state {

@@ -208,7 +208,8 @@ const struct command commands[] = {
 		.object = "real",
 		.verb = "remove",
 		.summary = "remove a real from its pool",
-		.detail = "Connections on it end.\n\n" DETAIL_UNSAVED,
+		.detail =
+			"Connections on it go on until they end; `real disable` before ends them.\n\n" DETAIL_UNSAVED,
 		.method = "real.remove",
 		.view = &view_change,
 		.can_force = true,
@@ -223,7 +224,7 @@ const struct command commands[] = {
 		.summary = "change a real's weight or pinned MAC address",
 		.detail =
 			"What isn't named stays as it is. A smaller weight moves some of the real's slots to\n"
-			"the others, and the connections in those slots end.\n\n" DETAIL_UNSAVED,
+			"the others; the connections it has stay.\n\n" DETAIL_UNSAVED,
 		.method = "real.set",
 		.view = &view_change,
 		.can_force = true,
@@ -242,10 +243,10 @@ const struct command commands[] = {
 	{
 		.object = "real",
 		.verb = "drain",
-		.summary = "send a real nothing more",
+		.summary = "send a real no new connections",
 		.detail =
-			"In this version connections aren't followed: the real's slots go to the others at\n"
-			"once, and the connections it has end. `real enable` takes it back.\n\n" DETAIL_INTENT,
+			"Those it has go on until they end; TRACKED of `fairway real list` tells how many.\n"
+			"`real enable` takes it back.\n\n" DETAIL_INTENT,
 		.method = "real.drain",
 		.view = &view_change,
 		.can_force = true,
@@ -257,8 +258,8 @@ const struct command commands[] = {
 		.verb = "disable",
 		.summary = "take a real out at once",
 		.detail =
-			"What `real drain` does in this version, and will go on to mean when drained reals\n"
-			"can finish their connections. `real enable` takes it back.\n\n" DETAIL_INTENT,
+			"Its connections go to other reals, and end there; `real drain` lets them finish.\n"
+			"`real enable` takes it back.\n\n" DETAIL_INTENT,
 		.method = "real.disable",
 		.view = &view_change,
 		.can_force = true,

@@ -287,6 +287,17 @@ static void cell_traffic(FILE *out, const json_t *row, const json_t *value)
 	}
 }
 
+static void cell_tracking(FILE *out, const json_t *row, const json_t *value)
+{
+	(void)row;
+	fprintf(out,
+		"%" JSON_INTEGER_FORMAT " flows, %" JSON_INTEGER_FORMAT
+		" of them need it; %" JSON_INTEGER_FORMAT
+		" slots changed lately, %" JSON_INTEGER_FORMAT " confirmed flows evicted",
+		integer_at(value, "entries"), integer_at(value, "at_risk"),
+		integer_at(value, "unsettled_slots"), integer_at(value, "evicted_confirmed"));
+}
+
 static void cell_table_share(FILE *out, const json_t *row, const json_t *value)
 {
 	json_int_t max = integer_at(row, "max");
@@ -303,7 +314,7 @@ VIEW(status,
 	      COL("Program", "program", cell_program), COL("Config", "config", cell_config),
 	      COL("BGP", "bgp", cell_bgp_summary), COL("VIPs", "vips", cell_vips_summary),
 	      COL("Pools", "pools", cell_pools_summary), COL("Reals", "reals", cell_reals_summary),
-	      COL("Traffic", "totals", cell_traffic)),
+	      COL("Traffic", "totals", cell_traffic), COL("Tracking", "tracking", cell_tracking)),
       NULL},
      {VIEW_TABLE, "", "interfaces",
       COLUMNS(COL("INTERFACE", "name", cell_text), COL("ATTACHED", "attached", cell_yes_no),
@@ -325,6 +336,7 @@ VIEW(status,
 	COLUMNS(COL("POOL", "pool", cell_text), COL("ADDRESS", "address", cell_text),              \
 		COL("STATE", "state", cell_state_since), NUM("WEIGHT", "weight", cell_text),       \
 		NUM("SHARE", "share_percent", cell_percent),                                       \
+		NUM("TRACKED", "tracked_flows", cell_text),                                        \
 		COL("NEXT HOP", "next_hop", cell_next_hop),                                        \
 		OPT("SERVER ID", "server_id", cell_text),                                          \
 		COL("CHECK", "last_check", cell_last_check), COLUMNS_TRAFFIC,                      \
