@@ -95,7 +95,7 @@ static int set_pool(struct publish *publish, const struct pool *pool, int light,
 		if (ret < 0)
 			return ret;
 	}
-	return publish_pool_set(publish, pool->name, &spec, members, REALS, err);
+	return publish_pool_set(publish, pool->name, &spec, members, REALS, 0, err);
 }
 
 static int set_vips(struct publish *publish, const struct vip *vip, struct err *err)
