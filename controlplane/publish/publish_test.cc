@@ -810,4 +810,110 @@ TEST_F(Publish, RandomChangesAlwaysEndInWhatTheyAsked)
 	}
 }
 
+/* The same for services: overlapping prefixes, ranges, any port and deny lists, with restarts
+ * between, which write nothing. */
+class ServiceModel
+{
+      public:
+	static constexpr const char *prefixes[] = {"203.0.113.0/24", "203.0.113.0/25",
+						   "203.0.113.64/26", "203.0.113.80",
+						   "203.0.113.81"};
+	static constexpr struct ports ranges[] = {
+		{0, 65535}, {64, 127}, {128, 191}, {443, 443}, {8192, 8447}};
+	static constexpr const char *pools[] = {"p0", "p1", "p2"};
+
+	struct service {
+		int pool;
+		bool denies;
+	};
+	std::map<std::pair<int, int>, service> services; /* by prefix and range */
+
+	std::string expect(const char *to, uint16_t port) const
+	{
+		struct addr a = A(to);
+
+		for (int i : {4, 3, 2, 1, 0}) {
+			struct prefix prefix = P(prefixes[i]);
+
+			if (!prefix_contains(&prefix, &a) || !is_vip(i))
+				continue;
+			for (int r : {1, 2, 3, 4, 0}) {
+				auto it = services.find({i, r});
+
+				if (it != services.end() && ports_contain(ranges[r], port))
+					return it->second.denies ? "denied"
+								 : pools[it->second.pool];
+			}
+			return "not_vip";
+		}
+		return "not_vip";
+	}
+
+      private:
+	bool is_vip(int prefix) const
+	{
+		auto it = services.lower_bound({prefix, 0});
+
+		return it != services.end() && it->first.first == prefix;
+	}
+};
+
+TEST_F(Publish, RandomServicesAlwaysEndInWhatTheyAsked)
+{
+	const struct prefix deny = P("198.51.100.0/24");
+	std::mt19937 rng(11);
+	ServiceModel model;
+	auto set_pools = [&] {
+		for (int k = 0; k < 3; k++)
+			ASSERT_EQ(pool(ServiceModel::pools[k],
+				       {{"10.0." + std::to_string(k) + ".1", 1}}),
+				  0)
+				<< err.text;
+	};
+	auto set = [&](std::pair<int, int> key, const ServiceModel::service &want) {
+		const char *address = ServiceModel::prefixes[key.first];
+		struct publish_service_spec s =
+			of(address, address, ServiceModel::ranges[key.second],
+			   ServiceModel::pools[want.pool]);
+
+		s.deny = &deny;
+		s.n_deny = want.denies;
+		ASSERT_EQ(publish_service_set(p, &s, &err), 0) << err.text;
+	};
+
+	set_pools();
+	for (int step = 0; step < 1500; step++) {
+		std::pair<int, int> key(rng() % 5, rng() % 5);
+		uint32_t what = rng() % 20;
+
+		if (what < 10) {
+			model.services[key] = {(int)(rng() % 3), rng() % 4 == 0};
+			set(key, model.services[key]);
+		} else if (what < 16) {
+			EXPECT_EQ(unservice(ServiceModel::prefixes[key.first],
+					    ServiceModel::ranges[key.second]),
+				  model.services.erase(key) ? 0 : -ENOENT);
+		} else if (what < 19) {
+			grace();
+		} else {
+			reopen();
+			set_pools();
+			for (auto &it : model.services)
+				set(it.first, it.second);
+			ASSERT_EQ(publish_adopt_done(p, &err), 0);
+			ASSERT_EQ(writes(), 0u) << "step " << step;
+		}
+		for (int i = 0; i < 10; i++) {
+			const char *to[] = {"203.0.113.200", "203.0.113.7",  "203.0.113.90",
+					    "203.0.113.80",  "203.0.113.81", "203.0.112.1"};
+			const uint16_t ports[] = {63, 64, 127, 128, 443, 8192, 8447, 65535};
+			const char *address = to[rng() % 6];
+			uint16_t port = ports[rng() % 8];
+
+			ASSERT_EQ(goes(address, port), model.expect(address, port))
+				<< address << " port " << port << ", step " << step;
+		}
+	}
+}
+
 } // namespace

@@ -266,4 +266,21 @@ TEST_F(Desired, OrderInTheFileChangesNothingInTheTables)
 	vip_desired_fini(&other);
 }
 
+TEST_F(Desired, AVipThatIsNotMeantToBeAnnouncedServesWhileAPoolIsGood)
+{
+	auto serves = [&] {
+		look();
+		return vip_desired_vip(&d, "web")->serves;
+	};
+
+	EXPECT_FALSE(serves()) << "announcing decides";
+	node.cfg->vips[0].announce.when = CONFIG_ANNOUNCE_NEVER;
+	EXPECT_TRUE(serves());
+	all_down();
+	EXPECT_FALSE(serves());
+	node.health.clear();
+	node.intent.node_drained = true;
+	EXPECT_FALSE(serves());
+}
+
 } // namespace

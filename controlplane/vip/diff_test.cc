@@ -118,4 +118,32 @@ TEST(RemovalBrake, HoldsBackTheRemovalOfMostRealsOfAPool)
 	EXPECT_EQ(why, "removes 3 of the 4 reals of pool web at once");
 }
 
+TEST(Diff, WhatAServiceAndItsPoolDoBesideIsListedWithWhomItHurts)
+{
+	auto yaml = [](const std::string &pool, const std::string &service) {
+		return test_node() + test_bgp() + "pools: [{name: web, " + pool +
+		       ", reals: [{address: 10.0.0.1}]}]\n"
+		       "vips: [{name: v, address: 203.0.113.0/24, services: [{protocol: udp, "
+		       "port: 8000-8999, pool: web" +
+		       service + "}]}]\n";
+	};
+	const std::string from = yaml("encap: gue", "");
+
+	EXPECT_TRUE(changes(from, from).empty());
+	EXPECT_EQ(changes(from, yaml("encap: gue, gue_port: 6081", "")),
+		  (std::vector<std::string>{
+			  "change pool: change gue_port of pool web from 6080 to 6081 !"}));
+	EXPECT_EQ(changes(from, yaml("encap: gue, quic: {server_id_length: 2}", ", quic: true")),
+		  (std::vector<std::string>{
+			  "change pool: change how pool web routes QUIC by connection id",
+			  "change service: turn routing by QUIC connection id on for service v "
+			  "udp/8000-8999"}));
+	EXPECT_EQ(changes(from, yaml("encap: gue", ", hash: source")),
+		  (std::vector<std::string>{"change service: change hash of service v "
+					    "udp/8000-8999 from 5tuple to source !"}));
+	EXPECT_EQ(changes(from, yaml("encap: gue", ", deny: [198.51.100.0/24]")),
+		  (std::vector<std::string>{"change service: change the deny list of service v "
+					    "udp/8000-8999 from 0 to 1 prefixes !"}));
+}
+
 } // namespace
