@@ -125,6 +125,57 @@ static void check_real(const struct lb_tables *t, const struct lb_trace *trace, 
 	}
 }
 
+/* Hop-by-hop options (0), routing, fragment, authentication, destination options, mobility. */
+static bool is_extension(unsigned next)
+{
+	return next == 0 || next == 43 || next == 44 || next == 51 || next == 60 || next == 135;
+}
+
+/* What follows the IP header and, in IPv6, its extension headers. */
+struct transport {
+	size_t at, len;
+	unsigned protocol;
+	bool fragment;
+};
+
+static struct transport transport_of(struct fuzz_bytes in, const struct parsed *p)
+{
+	const size_t end = p->l3 + p->ip_len;
+	struct transport t = {.at = p->l3 + p->header, .protocol = p->protocol};
+
+	if (p->family == 4)
+		t.fragment = get16(in.at + p->l3 + 6) & 0x3fff;
+	while (p->family == 6 && is_extension(t.protocol)) {
+		const uint8_t *e = in.at + t.at;
+		size_t bytes;
+
+		MUST(t.at + 8 <= end);
+		bytes = t.protocol == 51 ? (e[1] + 2U) * 4 : (e[1] + 1U) * 8;
+		if (t.protocol == 44) {
+			bytes = 8;
+			t.fragment = t.fragment || (get16(e + 2) & 0xfff9);
+		}
+		t.protocol = e[0];
+		t.at += bytes;
+	}
+	MUST(t.at + 8 <= end);
+	t.len = end - t.at;
+	return t;
+}
+
+/* What goes to a service by its ports has a header of TCP or UDP that lies within the packet. */
+static void check_transport(struct fuzz_bytes in, const struct parsed *p)
+{
+	const struct transport t = transport_of(in, p);
+	const uint8_t *l4 = in.at + t.at;
+
+	MUST(t.protocol == 6 || t.protocol == 17);
+	if (t.protocol == 6)
+		MUST(t.len >= 20 && l4[12] >> 4 >= 5 && (l4[12] >> 4) * 4U <= t.len);
+	else
+		MUST(get16(l4 + 4) >= 8 && (t.fragment || get16(l4 + 4) <= t.len));
+}
+
 static void check_forwarded(const struct lb_tables *t, const struct lb_trace *trace,
 			    struct fuzz_bytes in, struct fuzz_bytes out)
 {
@@ -135,6 +186,8 @@ static void check_forwarded(const struct lb_tables *t, const struct lb_trace *tr
 	size_t n_tags = p.n_tags, l2;
 	uint16_t index;
 
+	if (trace->reason == LB_REASON_forwarded)
+		check_transport(in, &p);
 	MUST(trace->service > 0 && trace->service < t->dims.services);
 	MUST(trace->real > 0 && trace->real < t->dims.reals);
 	memcpy(&index, (const uint8_t *)&r->nexthop + 6, 2);
@@ -167,32 +220,13 @@ static void check_turned_ethernet(struct fuzz_bytes in, struct fuzz_bytes out, s
 	MUST(memcmp(out.at + 12, in.at + 12, l3 - 12) == 0);
 }
 
-/* Where the ICMP header begins: behind IPv6 extension headers. */
-static size_t icmp_at(struct fuzz_bytes in, const struct parsed *p)
-{
-	size_t at = p->l3 + p->header;
-	unsigned next = p->protocol;
-
-	while (p->family == 6 && next != 58) {
-		const unsigned type = next;
-
-		MUST(at + 8 <= in.len);
-		next = in.at[at];
-		at += type == 44   ? 8
-		      : type == 51 ? (in.at[at + 1] + 2U) * 4
-				   : (in.at[at + 1] + 1U) * 8;
-	}
-	MUST(at + 8 <= in.len);
-	return at;
-}
-
 /* Turned round, answered, and no byte else; checksums are as right or wrong as they were, since a
  * sum that is the same modulo 0xffff says so. */
 static void check_echo(struct fuzz_bytes in, struct fuzz_bytes out)
 {
 	const struct parsed p = parse(in);
 	const size_t n = p.family == 4 ? 4 : 16, src = p.l3 + (p.family == 4 ? 12 : 8);
-	const size_t icmp = icmp_at(in, &p);
+	const size_t icmp = transport_of(in, &p).at;
 	uint8_t *expected = malloc(in.len);
 
 	MUST(expected && out.len == in.len);
