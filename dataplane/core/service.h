@@ -96,8 +96,6 @@ LB_ALWAYS_INLINE __u32 lb_service_find(const struct lb_target *t, const struct l
 {
 	__u32 service = lb_exact_find(t, f, (__be16)f->ports, f->protocol);
 
-	if (service == LB_SERVICE_NONE)
-		service = lb_exact_find(t, f, 0, f->protocol);
 	return service != LB_SERVICE_NONE ? service : lb_shape_find(t, f, 0);
 }
 
