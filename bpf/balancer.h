@@ -12,9 +12,9 @@ struct lb_constants {
 	__u32 reals;
 	__u32 denied_mask; /* elements minus one */
 	__u32 limits;
-	__u32 slots;               /* 0: each line of slots is an element of its own */
-	__u32 counter_rows;        /* 0: each row of counters is an element of its own */
-	__u32 counter_stride;      /* counters in a row */
+	__u32 slots;          /* 0: each line of slots is an element of its own */
+	__u32 counter_rows;   /* 0: each row of counters is an element of its own */
+	__u32 counter_stride; /* counters in a row */
 	__u32 counter_row_bytes;
 	__u32 counters_first_real; /* number of real 0's counter in a row */
 };

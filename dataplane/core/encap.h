@@ -42,12 +42,12 @@ LB_ALWAYS_INLINE __u16 lb_checksum_fold(__u64 sum)
 	return (__u16)~half;
 }
 
-/* The same for a sum below 2^48, in one multiplication: the product's top 16 bits are the sum of the
- * sum's three 16-bit words and of what the product's lower bits carry, which is what that sum carries
- * itself. */
+/* The same for a sum below 2^48, in one multiplication: the product's top 16 bits are the sum of
+ * the sum's three 16-bit words and of what the product's lower bits carry, which is what that sum
+ * carries itself. */
 LB_ALWAYS_INLINE __u16 lb_checksum_fold48(__u64 sum)
 {
-	return (__u16)~((sum * 0x0001000100010001ULL) >> 48);
+	return (__u16) ~((sum * 0x0001000100010001ULL) >> 48);
 }
 
 /* The next hop's word begins with the address as it stands in the frame; what follows in it is

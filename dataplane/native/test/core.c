@@ -138,6 +138,11 @@ uint16_t core_checksum_fold(uint64_t sum)
 	return lb_checksum_fold(sum);
 }
 
+uint16_t core_checksum_fold48(uint64_t sum)
+{
+	return lb_checksum_fold48(sum);
+}
+
 uint16_t core_checksum_change(uint16_t checksum, uint16_t from, uint16_t to)
 {
 	return lb_checksum_change(checksum, from, to);

@@ -63,6 +63,7 @@ uint32_t core_quic_real(const struct lb_tables *t, struct core_bytes frame, uint
 
 /* encap.h, reply.h; 0 or -1 */
 uint16_t core_checksum_fold(uint64_t sum);
+uint16_t core_checksum_fold48(uint64_t sum);
 uint16_t core_checksum_change(uint16_t checksum, uint16_t from, uint16_t to);
 int core_write_headers(uint8_t *frame, size_t len, const struct lb_real *real, int inner_family,
 		       uint32_t n_tags);

@@ -21,6 +21,25 @@ TEST(Checksum, FoldsAnySumOfWords)
 	EXPECT_EQ(core_checksum_fold(0x1fffeffffULL), folded(0xfffe + 0xffff + 1));
 }
 
+TEST(Checksum, FoldsByOneProductWhatItFoldsByHand)
+{
+	const uint64_t words[] = {0, 1, 2, 0x7fff, 0x8000, 0x8001, 0xfffc, 0xfffd, 0xfffe, 0xffff};
+
+	for (uint64_t a : words)
+		for (uint64_t b : words)
+			for (uint64_t c : words) {
+				const uint64_t sum = a | b << 16 | c << 32;
+
+				ASSERT_EQ(core_checksum_fold48(sum), core_checksum_fold(sum))
+					<< std::hex << sum;
+			}
+	for (uint64_t i = 1; i < 1000000; i++) {
+		const uint64_t sum = i * 0x9e3779b97f4a7c15ULL >> 16;
+
+		ASSERT_EQ(core_checksum_fold48(sum), core_checksum_fold(sum)) << std::hex << sum;
+	}
+}
+
 TEST(Checksum, ChangesAsIfSummedAgain)
 {
 	for (uint32_t rest : {0U, 1U, 0x1234U, 0xfffeU, 0xffffU})
