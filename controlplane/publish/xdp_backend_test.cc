@@ -134,6 +134,23 @@ class Engine : public testing::Test
 		return f;
 	}
 
+	/* The last byte of the address of the real that a frame goes to, or 0. */
+	int real_of(const std::vector<uint8_t> &in)
+	{
+		std::vector<uint8_t> out(XDP_ENGINE_FRAME_MAX + 64);
+		const struct lb_moment moment = {};
+		struct lb_trace trace;
+		struct addr real;
+		size_t len;
+
+		EXPECT_EQ(xdp_engine_run(e, &moment, in.data(), in.size(), out.data(), &len, &trace,
+					 &err),
+			  0)
+			<< err.text;
+		publish_real_addr(p, trace.real, &real);
+		return trace.verdict == LB_FORWARD ? real.bytes[3] : 0;
+	}
+
 	uint32_t attached_id(const char *ifname)
 	{
 		uint32_t id = 0;
@@ -239,6 +256,43 @@ TEST_F(Engine, GrowingMovesTheAttachedProgramToTheLargerTables)
 	EXPECT_TRUE(publish_adopted(p));
 	EXPECT_EQ(xdp_engine_probe(e, in.data(), in.size(), &err), 0) << err.text;
 	ASSERT_EQ(xdp_engine_detach(e, "v0", &err), 0);
+}
+
+/* A flow of a drained real, through everything that may happen to the tables. */
+TEST_F(Engine, AFlowStaysWithItsRealInALargerFlowTableAndAfterARestart)
+{
+	struct publish_member m[2] = {{{4, {10, 0, 0, 11}}, 0, {}, false},
+				      {{4, {10, 0, 0, 12}}, 1, {}, false}};
+	struct publish_pool_spec spec = {LB_ENCAP_IPIP, 0, 257, 0, 0};
+	const uint64_t second = 1000000000;
+
+	configure();
+	ASSERT_EQ(publish_nexthop_set(p, &m[1].addr, 7, (const uint8_t *)"\x02\0\0\0\0\x01", &err),
+		  0);
+	ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 2, second, &err), 0) << err.text;
+	EXPECT_EQ(real_of(frame()), 11) << "the slot's previous real";
+	EXPECT_EQ(real_of(frame()), 11) << "confirmed";
+	for (uint64_t now = second; now < 400 * second; now += second)
+		publish_track_step(p, now, 1U << 20);
+	EXPECT_EQ(real_of(frame()), 11) << "its slot settled, its entry is honoured";
+	std::vector<uint8_t> other = frame();
+	other[35] ^= 1;
+	EXPECT_EQ(real_of(other), 12) << "nothing was entered for it in time";
+	ASSERT_EQ(publish_flows_set(p, 20000, &err), 0) << err.text;
+	EXPECT_EQ(real_of(frame()), 11) << "entered in the larger table";
+	close();
+	open();
+	EXPECT_EQ(real_of(frame()), 11) << "nobody runs the daemon";
+	struct publish_node node = {};
+	node.source4 = {{4, {192, 0, 2, 10}}, 32};
+	ASSERT_EQ(publish_node_set(p, &node, &err), 0);
+	ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 2, 500 * second, &err), 0) << err.text;
+	ASSERT_EQ(service("web", 80, 443), 0);
+	ASSERT_EQ(publish_adopt_done(p, &err), 0);
+	EXPECT_EQ(real_of(frame()), 11) << "adopted";
+	m[0].dead = true;
+	ASSERT_EQ(publish_pool_set(p, "web", &spec, m, 2, 501 * second, &err), 0) << err.text;
+	EXPECT_EQ(real_of(frame()), 12) << "its real died";
 }
 
 TEST_F(Engine, RefusesToPushAnotherProgramAside)
