@@ -75,7 +75,7 @@ static int replay(const struct replay_options *options, const struct config *con
 	if (options->perf) {
 		ret = perf_capture(replay, options->in, stdout, &err);
 	} else {
-		ret = run_capture(replay, options, &report, &err);
+		ret = run_capture(replay, config, options, &report, &err);
 		say_report(&report, replay, options);
 	}
 	if (ret < 0)

@@ -16,6 +16,7 @@ enum option_id {
 	OPT_OUT,
 	OPT_VERDICTS,
 	OPT_DOWN,
+	OPT_EVENTS,
 	OPT_PERF,
 	OPT_HELP,
 	OPT_VERSION
@@ -36,6 +37,8 @@ static const struct option_def {
 	{OPT_VERDICTS, "--verdicts", "FILE",
 	 "write one line of JSON per packet of the input; - for standard output"},
 	{OPT_DOWN, "--down", "ADDRESS", "count this real server as failed; may be repeated"},
+	{OPT_EVENTS, "--events", "FILE",
+	 "what happens to real servers between packets, as JSON lines"},
 	{OPT_PERF, "--perf", NULL, "measure the time per packet instead, and print JSON"},
 	{OPT_HELP, "--help", NULL, "this text"},
 	{OPT_VERSION, "--version", NULL, "the version"},
@@ -45,7 +48,7 @@ void replay_options_help(FILE *out)
 {
 	fputs("usage: fairway-replay [--engine ENGINE] --config FILE --in FILE --out FILE"
 	      " --verdicts FILE\n"
-	      "                      [--down ADDRESS ...]\n"
+	      "                      [--down ADDRESS ...] [--events FILE]\n"
 	      "       fairway-replay --perf [--engine ENGINE] --config FILE --in FILE\n"
 	      "\n"
 	      "Runs packets of a capture through Fairway's forwarding core and shows what it does\n"
@@ -126,6 +129,8 @@ static int set_option(struct replay_options *options, const struct option_def *d
 		return set_once(&options->verdicts, def, value, err);
 	case OPT_DOWN:
 		return add_down(options, value, err);
+	case OPT_EVENTS:
+		return set_once(&options->events, def, value, err);
 	case OPT_PERF:
 		options->perf = true;
 		return 0;
@@ -200,6 +205,9 @@ static int check_options(struct replay_options *options, struct err *err)
 	if (options->perf && (options->out || options->verdicts))
 		return err_set(err, -EINVAL,
 			       "--perf only measures: leave out --out and --verdicts");
+	if (options->perf && options->events)
+		return err_set(err, -EINVAL,
+			       "--perf goes round one set of tables: leave out --events");
 	if (!options->perf && !options->out && !options->verdicts)
 		return err_set(err, -EINVAL,
 			       "nothing to do: give --out FILE, --verdicts FILE or both");

@@ -18,6 +18,7 @@ struct replay_options {
 	const char *verdicts; /* NULL: not wanted */
 	struct addr *down;    /* addresses of reals that count as failed; owned */
 	size_t n_down;
+	const char *events; /* NULL: none */
 	bool perf;
 	bool help, version; /* asked for; nothing else is checked then */
 };

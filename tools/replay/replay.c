@@ -10,6 +10,16 @@
 #include "tools/replay/memory.h"
 #include "tools/replay/setup.h"
 
+/* How long fragments are remembered (LB_FRAGMENT_LIFE), and how often those that aren't are looked
+ * for: well within the 256 seconds that their stamps tell apart. */
+#define FRAGMENT_LIFE_S 30U
+#define SWEEP_NS        (60 * NS_PER_S)
+/* Strides of the writer's walk: it advances its clocks by at most 16 ticks at a time. */
+#define WALK_NS         (NS_PER_S / 10)
+#define STRIDES_SHORT   4
+#define STRIDE_MIN_NS   (15 * NS_PER_S)
+#define STRIDE_MAX_NS   (400 * NS_PER_S)
+
 struct replay {
 	const struct replay_engine *engine;
 	void *state;
@@ -17,6 +27,9 @@ struct replay {
 	struct publish *publish;
 	struct memory_buffer buffer; /* for what the engine can't run */
 	uint64_t n_by_native;
+	uint64_t clock_ns; /* of the last packet */
+	uint64_t swept_ns; /* when fragments were last looked through */
+	bool changed;      /* replay_change() was called: the writer's walk goes on */
 };
 
 static const struct replay_engine *const engines[] = {
@@ -51,7 +64,7 @@ static struct lb_dims dims_for(const struct config *config)
 			table_size = config->pools[i].table_size;
 	}
 	return publish_dims(services, reals, (uint32_t)config->n_pools, table_size,
-			    PUBLISH_FLOWS_DEFAULT);
+			    config->node.tracking.flows);
 }
 
 int replay_open(const char *engine, const struct config *config, const struct addr *down,
@@ -123,6 +136,79 @@ int replay_bench(struct replay *r, const struct replay_bench *bench, struct err 
 	return r->engine->bench(r->state, bench, err);
 }
 
+/* ---- time ---- */
+
+/* Without a change nothing is tracked but fragments: their clock is set, and what is forgotten is
+ * removed before its stamp comes round. */
+static void pass_untracked(struct replay *r, uint64_t now_ns)
+{
+	struct lb_tables *t = replay_tables(r);
+	uint32_t now = (uint32_t)(now_ns / NS_PER_S);
+
+	t->node->fragment_stamp = now;
+	if (now_ns - r->swept_ns < SWEEP_NS)
+		return;
+	for (uint32_t i = 0; i < t->dims.fragment_buckets; i++)
+		for (uint32_t way = 0; way < LB_BUCKET_WAYS; way++) {
+			__u64 *entry = &t->fragments[i].entry[way];
+
+			if (now_ns - r->swept_ns > 2 * SWEEP_NS ||
+			    ((now - (*entry >> LB_FLOW_STAMP_LOW)) & 0xff) > 2 * FRAGMENT_LIFE_S)
+				*entry = 0;
+		}
+	r->swept_ns = now_ns;
+}
+
+/* The writer's walk, as often as a node would have it, but in longer and longer strides where
+ * packets are far apart. */
+static void pass_tracked(struct replay *r, uint64_t now_ns)
+{
+	unsigned strides = 0;
+
+	while (r->clock_ns + WALK_NS <= now_ns) {
+		uint64_t left_ns = now_ns - r->clock_ns, stride_ns = STRIDE_MIN_NS;
+
+		if (strides++ >= STRIDES_SHORT && left_ns / 8 > stride_ns)
+			stride_ns = left_ns / 8 < STRIDE_MAX_NS ? left_ns / 8 : STRIDE_MAX_NS;
+		r->clock_ns += left_ns < stride_ns ? left_ns : stride_ns;
+		publish_track_step(r->publish, r->clock_ns, UINT32_MAX);
+	}
+}
+
+static void pass_time(struct replay *r, uint64_t now_ns)
+{
+	if (r->changed) {
+		pass_tracked(r, now_ns);
+	} else if (now_ns > r->clock_ns) {
+		pass_untracked(r, now_ns);
+		r->clock_ns = now_ns;
+	}
+}
+
+/* ---- changes and packets ---- */
+
+int replay_change(struct replay *r, const struct config *config, const struct setup_real *reals,
+		  size_t n_reals, uint64_t now_ns, struct err *err)
+{
+	int ret;
+
+	pass_time(r, now_ns);
+	if (!r->changed) {
+		publish_track_times(r->publish, config->node.tracking.settle_time_ms * NS_PER_MS,
+				    config->node.tracking.idle_time_ms * NS_PER_MS);
+		publish_track_step(r->publish, now_ns, UINT32_MAX);
+		r->clock_ns = now_ns;
+		r->changed = true;
+	}
+	ret = setup_reals(config, reals, n_reals, now_ns, &r->writer, r->publish, err);
+	if (publish_grace_due(r->publish)) {
+		publish_grace_begin(r->publish);
+		r->writer.grace(r->writer.arg);
+		publish_grace_end(r->publish);
+	}
+	return ret;
+}
+
 int replay_process(struct replay *r, const struct replay_frame *frame,
 		   struct replay_verdict *ret_verdict, struct err *err)
 {
@@ -130,8 +216,7 @@ int replay_process(struct replay *r, const struct replay_frame *frame,
 	struct replay_verdict verdict = {0};
 	int ret;
 
-	/* The tables' coarse clocks go by the packets' time. */
-	replay_tables(r)->node->fragment_stamp = (uint32_t)(frame->now_ns / NS_PER_S);
+	pass_time(r, frame->now_ns);
 	ret = replay_takes(r, frame->len) ? r->engine->process(r->state, frame, &outcome, err)
 					  : process_by_native(r, frame, &outcome, err);
 

@@ -12,6 +12,7 @@
 #include "controlplane/base/err.h"
 #include "controlplane/config/config.h"
 #include "tools/replay/engine.h"
+#include "tools/replay/setup.h"
 
 struct replay;
 
@@ -37,6 +38,12 @@ void replay_free(struct replay *r);
 
 int replay_process(struct replay *r, const struct replay_frame *frame,
 		   struct replay_verdict *ret_verdict, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Make the pools what the reals are at a time: see setup_reals(). From the first change on, slots
+ * that changed are tracked, as on a node; time passes as the packets' does. */
+int replay_change(struct replay *r, const struct config *config, const struct setup_real *reals,
+		  size_t n_reals, uint64_t now_ns, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* The engine's tables, for tests that put them into states that no configuration gives. */

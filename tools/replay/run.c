@@ -7,6 +7,7 @@
 
 #include "controlplane/base/clock.h"
 #include "tools/replay/capture.h"
+#include "tools/replay/events.h"
 #include "tools/replay/verdicts.h"
 
 struct run {
@@ -14,6 +15,7 @@ struct run {
 	struct capture_in *in;
 	struct capture_out *out;   /* or NULL */
 	struct verdicts *verdicts; /* or NULL */
+	struct events *events;     /* or NULL */
 	struct run_report *report;
 };
 
@@ -38,9 +40,13 @@ static int check_paths(const struct replay_options *o, struct err *err)
 	return 0;
 }
 
-static int open_files(struct run *run, const struct replay_options *o, struct err *err)
+static int open_files(struct run *run, const struct config *config, const struct replay_options *o,
+		      struct err *err)
 {
 	int ret = check_paths(o, err);
+
+	if (ret == 0 && o->events)
+		ret = events_load(o->events, config, &run->events, err);
 
 	if (ret == 0)
 		ret = capture_in_open(o->in, &run->in, err);
@@ -66,7 +72,13 @@ static int run_packet(struct run *run, const struct capture_packet *packet, stru
 {
 	struct replay_frame frame = {packet->frame, packet->len, time_ns(run, &packet->time)};
 	struct replay_verdict verdict;
-	int ret = replay_process(run->replay, &frame, &verdict, err);
+	int ret = 0;
+
+	if (run->events)
+		ret = events_apply(run->events, run->replay, run->report->n_packets, frame.now_ns,
+				   err);
+	if (ret == 0)
+		ret = replay_process(run->replay, &frame, &verdict, err);
 
 	if (ret < 0)
 		return err_prefix(err, ret, "packet %llu",
@@ -93,7 +105,7 @@ static int flush_files(struct run *run, struct err *err)
 	return ret < 0 ? ret : second;
 }
 
-int run_capture(struct replay *r, const struct replay_options *options,
+int run_capture(struct replay *r, const struct config *config, const struct replay_options *options,
 		struct run_report *ret_report, struct err *err)
 {
 	struct run run = {.replay = r, .report = ret_report};
@@ -101,12 +113,13 @@ int run_capture(struct replay *r, const struct replay_options *options,
 	int ret, flushed;
 
 	memset(ret_report, 0, sizeof(*ret_report));
-	ret = open_files(&run, options, err);
+	ret = open_files(&run, config, options, err);
 	while (ret == 0 && (ret = capture_in_next(run.in, &packet, err)) == 1)
 		ret = run_packet(&run, &packet, err);
 	flushed = flush_files(&run, ret < 0 ? NULL : err);
 	capture_in_free(run.in);
 	capture_out_free(run.out);
 	verdicts_free(run.verdicts);
+	events_free(run.events);
 	return ret < 0 ? ret : flushed;
 }

@@ -16,7 +16,7 @@ struct run_report {
 
 /* Replay --in, write --out and --verdicts. On failure everything before the failure is written;
  * *ret_report is filled in any case. */
-int run_capture(struct replay *r, const struct replay_options *options,
+int run_capture(struct replay *r, const struct config *config, const struct replay_options *options,
 		struct run_report *ret_report, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -12,14 +12,6 @@
 static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 2};
 static const uint8_t gateway_mac[6] = {2, 0, 0, 0, 0, 1};
 
-static bool is_down(const struct addr *address, const struct addr *down, size_t n_down)
-{
-	for (size_t i = 0; i < n_down; i++)
-		if (addr_equal(address, &down[i]))
-			return true;
-	return false;
-}
-
 static bool is_real(const struct config *config, const struct addr *address)
 {
 	for (size_t i = 0; i < config->n_pools; i++)
@@ -120,8 +112,30 @@ static enum lb_hash_mode hash_of(const struct config_service *service)
 	return LB_HASH_5TUPLE;
 }
 
-static int set_pool(const struct config_pool *pool, const struct addr *down, size_t n_down,
-		    struct publish *publish, struct err *err)
+static struct publish_member member_of(const struct config_pool *pool,
+				       const struct config_real *real,
+				       const struct setup_real *reals, size_t n_reals)
+{
+	struct publish_member member = {
+		.addr = real->address,
+		.weight = real->weight,
+		.server_id = config_server_id(pool, real),
+	};
+
+	for (size_t i = 0; i < n_reals; i++) {
+		if (!addr_equal(&real->address, &reals[i].address))
+			continue;
+		if (reals[i].has_weight)
+			member.weight = reals[i].weight;
+		if (reals[i].drained)
+			member.weight = 0;
+		member.dead = reals[i].down;
+	}
+	return member;
+}
+
+static int set_pool(const struct config_pool *pool, const struct setup_real *reals, size_t n_reals,
+		    uint64_t now_ns, struct publish *publish, struct err *err)
 {
 	AUTO_FREE struct publish_member *members = calloc(pool->n_reals + 1, sizeof(*members));
 	struct publish_pool_spec spec = {
@@ -142,14 +156,9 @@ static int set_pool(const struct config_pool *pool, const struct addr *down, siz
 		ret = publish_nexthop_set(publish, address, REPLAY_IFINDEX, gateway_mac, err);
 		if (ret < 0)
 			return ret;
-		members[n++] = (struct publish_member){
-			.addr = *address,
-			.weight = pool->reals[i].weight,
-			.dead = is_down(address, down, n_down),
-			.server_id = config_server_id(pool, &pool->reals[i]),
-		};
+		members[n++] = member_of(pool, &pool->reals[i], reals, n_reals);
 	}
-	return publish_pool_set(publish, pool->name, &spec, members, n, 0, err);
+	return publish_pool_set(publish, pool->name, &spec, members, n, now_ns, err);
 }
 
 static int set_service(const struct config_vip *vip, const struct config_service *service,
@@ -177,16 +186,39 @@ static int set_service(const struct config_vip *vip, const struct config_service
 	return publish_service_set(publish, &spec, err);
 }
 
-/* Every VIP counts as up. */
 static int set_vip(const struct config_vip *vip, struct publish *publish, struct err *err)
 {
-	for (size_t i = 0; i < vip->n_services; i++) {
-		int ret = set_service(vip, &vip->services[i], publish, err);
+	int ret = 0;
 
-		if (ret < 0)
-			return ret;
+	for (size_t i = 0; i < vip->n_services && ret == 0; i++)
+		ret = set_service(vip, &vip->services[i], publish, err);
+	return ret;
+}
+
+/* Has a pool the reals in force that it must have? */
+static bool pool_serves(const struct config_pool *pool, const struct setup_real *reals,
+			size_t n_reals)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; pool && i < pool->n_reals; i++) {
+		struct publish_member member = member_of(pool, &pool->reals[i], reals, n_reals);
+
+		n += member.weight && !member.dead;
 	}
-	return vip->n_services ? publish_vip_up(publish, &vip->address, true, err) : 0;
+	return pool && n && n >= pool->min_healthy;
+}
+
+/* A VIP is up, and answers ping, while one of its services can be served, as on a node. */
+static int set_up(const struct config *config, const struct config_vip *vip,
+		  const struct setup_real *reals, size_t n_reals, struct publish *publish,
+		  struct err *err)
+{
+	bool up = vip->announce.when == CONFIG_ANNOUNCE_ALWAYS;
+
+	for (size_t i = 0; i < vip->n_services && !up; i++)
+		up = pool_serves(config_find_pool(config, vip->services[i].pool), reals, n_reals);
+	return vip->n_services ? publish_vip_up(publish, &vip->address, up, err) : 0;
 }
 
 static const struct config_mac *mac_of(const struct config *config, const struct addr *address)
@@ -219,21 +251,57 @@ static void set_l2dsr_macs(const struct config *config, const struct lb_tables *
 	}
 }
 
+static int set_pools(const struct config *config, const struct setup_real *reals, size_t n_reals,
+		     uint64_t now_ns, const struct publish_engine *engine, struct publish *publish,
+		     struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < config->n_pools && ret == 0; i++)
+		ret = set_pool(&config->pools[i], reals, n_reals, now_ns, publish, err);
+	if (ret == 0)
+		set_l2dsr_macs(config, engine->tables(engine->arg), publish);
+	return ret;
+}
+
+static int set_ups(const struct config *config, const struct setup_real *reals, size_t n_reals,
+		   struct publish *publish, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < config->n_vips && ret == 0; i++)
+		ret = set_up(config, &config->vips[i], reals, n_reals, publish, err);
+	return ret;
+}
+
+int setup_reals(const struct config *config, const struct setup_real *reals, size_t n_reals,
+		uint64_t now_ns, const struct publish_engine *engine, struct publish *publish,
+		struct err *err)
+{
+	int ret = set_pools(config, reals, n_reals, now_ns, engine, publish, err);
+
+	return ret < 0 ? ret : set_ups(config, reals, n_reals, publish, err);
+}
+
 int setup_tables(const struct config *config, const struct addr *down, size_t n_down,
 		 const struct publish_engine *engine, struct publish *publish, struct err *err)
 {
-	int ret = check_down(config, down, n_down, err);
+	AUTO_FREE struct setup_real *reals = calloc(n_down + 1, sizeof(*reals));
+	int ret = reals ? check_down(config, down, n_down, err)
+			: err_set(err, -ENOMEM, "out of memory");
 
+	for (size_t i = 0; i < n_down && ret == 0; i++)
+		reals[i] = (struct setup_real){.address = down[i], .down = true};
 	for (size_t i = 0; i < config->n_pools && ret == 0; i++)
 		if (config->pools[i].encap == CONFIG_ENCAP_L2DSR)
 			ret = check_macs(config, &config->pools[i], err);
 	if (ret == 0)
 		ret = set_node(config, publish, err);
-	for (size_t i = 0; i < config->n_pools && ret == 0; i++)
-		ret = set_pool(&config->pools[i], down, n_down, publish, err);
+	if (ret == 0)
+		ret = set_pools(config, reals, n_down, 0, engine, publish, err);
 	for (size_t i = 0; i < config->n_vips && ret == 0; i++)
 		ret = set_vip(&config->vips[i], publish, err);
 	if (ret == 0)
-		set_l2dsr_macs(config, engine->tables(engine->arg), publish);
+		ret = set_ups(config, reals, n_down, publish, err);
 	return ret;
 }

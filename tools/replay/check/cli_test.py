@@ -36,8 +36,8 @@ vips:
 SECOND = 10**9
 
 
-def packet(port=80, source_port=40000):
-    tcp = struct.pack("!HHIIBBHHH", source_port, port, 0, 0, 0x50, 2, 1000, 0, 0)
+def packet(port=80, source_port=40000, flags=2):
+    tcp = struct.pack("!HHIIBBHHH", source_port, port, 0, 0, 0x50, flags, 1000, 0, 0)
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, bytes([198, 51, 100, 1]),
                      bytes([203, 0, 113, 80]))
     return bytes(12) + b"\x08\x00" + ip + tcp
@@ -139,6 +139,60 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.replay("--down", "10.0.0.1", "--down", "10.0.0.2").returncode, 0)
         self.assertEqual(self.verdicts()[0]["reason"], "no_real")
         self.assertEqual(self.out()[1], [])
+
+    # ---- events ----
+
+    def flows(self, n, flags):
+        return [packet(source_port=40000 + i, flags=flags) for i in range(n)]
+
+    def replay_events(self, lines, packets, step=SECOND):
+        self.write("events", "".join(json.dumps(line) + "\n" for line in lines))
+        pcap.write(self.path("in.pcap"), [((i + 1) * step, p) for i, p in enumerate(packets)])
+        done = self.replay("--events", "events")
+        self.assertEqual(done.returncode, 0, done.text)
+        return [v["real"] for v in self.verdicts()]
+
+    def test_events_drain_a_real_without_breaking_connections(self):
+        first, later, new = self.flows(40, 2), self.flows(40, 16), self.flows(80, 2)[40:]
+        reals = self.replay_events([{"before": 40, "drain": "10.0.0.1"}], first + later + new)
+        self.assertEqual(set(reals[:40]), {"10.0.0.1", "10.0.0.2"})
+        self.assertEqual(reals[:40], reals[40:80])
+        self.assertEqual(set(reals[80:]), {"10.0.0.2"})
+
+    def test_events_fail_and_return_a_real(self):
+        flow = self.flows(40, 16)
+        reals = self.replay_events([{"before": 0, "down": "10.0.0.2"},
+                                    {"before": 40, "up": "10.0.0.2"},
+                                    {"before": 40, "down": "10.0.0.1"}], flow + flow)
+        self.assertEqual(reals, ["10.0.0.1"] * 40 + ["10.0.0.2"] * 40)
+
+    def test_events_change_weights(self):
+        syns = self.flows(60, 2)
+        reals = self.replay_events([{"before": 0, "weight": {"10.0.0.1": 0}},
+                                    {"before": 20, "weight": {"10.0.0.1": 5, "10.0.0.2": 0}}],
+                                   syns)
+        self.assertEqual(reals, ["10.0.0.2"] * 20 + ["10.0.0.1"] * 40)
+
+    def test_time_passes_as_the_packets_do(self):
+        """A drained real's silent flows move on once its slots have settled."""
+        flow = [packet(source_port=40000 + i // 2, flags=16) for i in range(40)]
+        reals = self.replay_events([{"before": 1, "drain": "10.0.0.1"}], flow, 200 * SECOND)
+        self.assertEqual(set(reals[8:]), {"10.0.0.2"})
+
+    def test_wrong_events_are_named_with_their_line(self):
+        for line, word in (("{", "not JSON"), ("{}", '"before"'), ('{"before":-1}', '"before"'),
+                           ('{"before":0}', "one of down"), ('{"before":0,"dwon":"x"}', "one of"),
+                           ('{"before":0,"down":"10.9.9.9"}', "no pool has a real '10.9.9.9'"),
+                           ('{"before":0,"down":5}', "no pool has a real"),
+                           ('{"before":0,"weight":5}', "ADDRESS"),
+                           ('{"before":0,"weight":{"10.0.0.1":1001}}', "0 to 1000"),
+                           ('{"before":0,"weight":{"10.0.0.9":1}}', "10.0.0.9"),
+                           ('{"before":0,"up":"10.0.0.1","down":"10.0.0.1"}', "one of")):
+            self.write("events", '{"before":0,"down":"10.0.0.1"}\n\n' + line + "\n")
+            self.assert_fails(self.replay("--events", "events"), "events:3", word)
+        self.write("events", '{"before":2,"up":"10.0.0.1"}\n{"before":1,"up":"10.0.0.1"}\n')
+        self.assert_fails(self.replay("--events", "events"), "events:2", "go back")
+        self.assert_fails(self.replay("--events", "none"), "none", "can't open")
 
     def test_perf_prints_json(self):
         done = self.run_replay("--perf", "--config", "fairway.yaml", "--in", "in.pcap")
