@@ -28,11 +28,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # What the corpus must lead to, so that it can't wither unseen.
 REASONS = set("""
-    forwarded fragment_followed icmp_error too_big_answered not_ip vlan_depth multicast
-    not_vip not_tcp_udp eth_truncated ip4_truncated ip4_version ip4_header_length ip4_total_length
+    forwarded fragment_followed icmp_error echo_answered echo_down too_big_answered not_ip vlan_depth
+    multicast not_vip not_tcp_udp eth_truncated ip4_truncated ip4_version ip4_header_length
+    ip4_total_length
     ip6_truncated ip6_version ip6_payload_length ip6_extension ip6_extension_depth ip6_routing
     l4_truncated tcp_header_length udp_length fragment_early fragment_overlap martian_source land
-    encapsulated echo_down icmp_fragment icmp_quote icmp_no_flow looped no_real too_big
+    encapsulated denied icmp_fragment icmp_quote icmp_no_flow looped no_real too_big
     """.split())
 
 
@@ -61,7 +62,7 @@ class Judge:
     def __init__(self, config, down):
         self.oracle = oracle.Oracle(config, down)
         self.outer = outer.Outer(self.oracle.source)
-        self.real_of_flow, self.entropy_of_flow = {}, {}
+        self.real_of_choice, self.entropy_of_flow = {}, {}
         self.seen = collections.Counter()
         self.shares = collections.defaultdict(collections.Counter)
 
@@ -98,8 +99,8 @@ class Judge:
             assert real is None, f"real {real} where there is none"
             return
         assert real in expected.reals, f"real {real} may not be chosen"
-        if expected.flow:
-            known = self.real_of_flow.setdefault(expected.flow, real)
+        if expected.choice:
+            known = self.real_of_choice.setdefault(expected.choice, real)
             assert known == real, f"this flow went to {known} before, now to {real}"
 
     def output(self, index, expected, left):
@@ -186,7 +187,7 @@ def main():
     missing = sorted(REASONS - set(first.seen))
     assert not missing, f"the corpus has no packet for {', '.join(missing)}"
     print(f"{engine}: {sum(first.seen.values())} + {sum(second.seen.values())} packets, "
-          f"{len(first.real_of_flow)} flows, as they must be")
+          f"{len(first.entropy_of_flow)} flows, as they must be")
     print(", ".join(f"{reason} {count}" for reason, count in first.seen.most_common()))
     return 0
 

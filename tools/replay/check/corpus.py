@@ -23,28 +23,50 @@ class Corpus:
         self.targets = []
         for vip in config["vips"]:
             for service in vip.get("services") or []:
-                self.targets.append((ipaddress.ip_address(vip["address"]),
+                self.targets.append((ipaddress.ip_network(vip["address"]),
                                      {"tcp": TCP, "udp": UDP}[service["protocol"]],
-                                     None if service["port"] == "any" else service["port"]))
+                                     "0-65535" if service["port"] == "any" else service["port"],
+                                     [ipaddress.ip_network(p) for p in service.get("deny") or []]))
+        self.server_ids = [bytes.fromhex(real["server_id"]) for pool in config["pools"]
+                           for real in pool.get("reals") or [] if "server_id" in real]
         self.macs = [bytes.fromhex(real["mac"].replace(":", "")) for pool in config["pools"]
                      for real in pool.get("reals") or [] if real.get("mac")]
         self.flows = [self.flow() for _ in range(400)]
 
+    def address_in(self, prefix):
+        return prefix[self.random.randrange(prefix.num_addresses)]
+
+    def port_of(self, ports):
+        low, _, high = str(ports).partition("-")
+        return self.random.randrange(int(low), int(high or low) + 1)
+
     def flow(self):
         r = self.random
-        target, protocol, port = r.choice(self.targets)
+        prefix, protocol, ports, denied = r.choice(self.targets)
+        target, port = self.address_in(prefix), self.port_of(ports)
         if r.random() < 0.1:
             target = ipaddress.ip_address(int(target) ^ 1 << r.randrange(target.max_prefixlen))
         if r.random() < 0.1:
             protocol = TCP + UDP - protocol
-        if port is None or r.random() < 0.1:
+        if r.random() < 0.1:
             port = r.randrange(65536)
-        source = r.getrandbits(target.max_prefixlen)
-        return (ipaddress.ip_address(source) if target.version == 4
-                else ipaddress.IPv6Address(source)), target, protocol, r.randrange(65536), port
+        source = type(target)(r.getrandbits(target.max_prefixlen))
+        if denied and r.random() < 0.5:
+            source = self.address_in(r.choice([p for p in denied if p.version == source.version]))
+        return source, target, protocol, r.randrange(65536), port
+
+    def quic(self):
+        """A short header, mostly with a server id that is known."""
+        r = self.random
+        first = r.choice([0x40, 0x40, 0x40, 0xC0]) | r.getrandbits(5)
+        server_id = r.choice(self.server_ids) if r.random() < 0.8 else r.randbytes(3)
+        return bytes([first, r.choice([0x20, 0x3F, r.getrandbits(8)])]) + server_id
 
     def l4(self, protocol, source_port, port, size):
         r = self.random
+        more = r.randbytes(size)
+        if protocol == UDP and r.random() < 0.3:
+            more = (self.quic() + more)[:size]
         if protocol == UDP:
             data = struct.pack("!HHHH", source_port, port, 8 + size, r.getrandbits(16))
         else:
@@ -52,7 +74,7 @@ class Corpus:
             data = struct.pack("!HHIIBBHHH", source_port, port, r.getrandbits(32),
                                r.getrandbits(32), (20 + options) // 4 << 4, r.getrandbits(8),
                                r.getrandbits(16), r.getrandbits(16), 0) + r.randbytes(options)
-        return data + r.randbytes(size)
+        return data + more
 
     def ip4(self, source, target, protocol, payload, fragment=None, ident=None):
         """fragment: flags and offset as the header has them; None: any of a whole packet."""
@@ -242,11 +264,11 @@ class Corpus:
         """Around what the kernel's test run takes, an mbuf, and what a tunnel can carry: the IP
         packet's length is the size."""
         for size in (3386, 3387, 9000, 64986, 64987, 65495, 65496, 65515, 65516, 65535):
-            for address, protocol, port in self.targets:
+            for prefix, protocol, ports, _ in self.targets:
+                address, port = self.address_in(prefix), self.port_of(ports)
                 four = address.version == 4
                 head = (20 if four else 40) + (8 if protocol == UDP else 20)
                 source = ipaddress.ip_address("10.0.0.1" if four else "2001:db8::1")
-                port = 5 if port is None else port
                 data = self.random.randbytes(size - head)
                 if protocol == UDP:
                     l4 = struct.pack("!HHHH", 7, port, 8 + len(data), 0)

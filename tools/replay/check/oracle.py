@@ -13,8 +13,6 @@ from parse import ICMP4, ICMP6, TCP, UDP, Bad
 
 SECOND = 10**9
 FRAGMENT_LIFE = 30 * SECOND
-# Replay doesn't clear the table of fragments, whose times come round.
-STAMP_WRAP = 250 * SECOND
 OUTER = {("ipip", 4): 20, ("ipip", 6): 40, ("gue", 4): 28, ("gue", 6): 48}
 LINK_MTU = 65535
 
@@ -22,13 +20,14 @@ LINK_MTU = 65535
 @dataclass
 class Expected:
     """vip None: none is named. reals: those that may be chosen, with their MAC addresses; empty:
-    none is named. flow: what goes to one real; None: nothing known of the flow."""
+    none is named. flow: what has one entropy; None: nothing is known."""
     verdict: str
     reason: str
     vip: str = None
     reals: dict = field(default_factory=dict)
     flow: tuple = None
     encap: str = None
+    choice: tuple = None  # what the real is chosen by; None: nothing is known
     packet: parse.Packet = None
     mtu: int = 0
     unsure: bool = False  # time is on a border: nothing is demanded
@@ -50,30 +49,76 @@ def martian(address):
         address.packed[:12] == bytes(10) + b"\xff\xff"
 
 
+@dataclass
+class Service:
+    protocol: int
+    ports: range
+    any_port: bool
+    pool: str
+    hash: str
+    deny: list
+    quic: bool
+
+
+@dataclass
+class Pool:
+    encap: str
+    reals: dict      # address to MAC address, those that take connections
+    rotation: int = None
+    id_length: int = 0
+    ids: dict = field(default_factory=dict)  # server id to address
+
+    @staticmethod
+    def read(pool, down):
+        made = Pool(pool["encap"], {})
+        if "quic" in pool:
+            made.rotation = pool["quic"].get("rotation", 0)
+            made.id_length = pool["quic"]["server_id_length"]
+        for real in pool.get("reals") or []:
+            address = ipaddress.ip_address(real["address"])
+            if address in down:
+                continue
+            mac = real.get("mac")
+            mac = bytes.fromhex(mac.replace(":", "")) if mac else None
+            if real.get("weight", 1) > 0:
+                made.reals[address] = mac
+            own = address.packed.rjust(made.id_length, b"\0")[-made.id_length:]
+            made.ids[bytes.fromhex(real["server_id"]) if "server_id" in real else own] = \
+                (address, mac)
+        return made
+
+
+def service_of(service):
+    ports, any_port = str(service["port"]), service["port"] == "any"
+    low, _, high = ("0", "", "65535") if any_port else ports.partition("-")
+    return Service({"tcp": TCP, "udp": UDP}[service["protocol"]],
+                   range(int(low), int(high or low) + 1), any_port, service["pool"],
+                   service.get("hash", "5tuple"), [network(d) for d in service.get("deny") or []],
+                   service.get("quic", False))
+
+
 class Oracle:
     def __init__(self, config, down=()):
         down = {ipaddress.ip_address(d) for d in down}
         source = config["node"].get("tunnel_source") or {}
         self.source = {4: network(source.get("ipv4")), 6: network(source.get("ipv6"))}
         self.fragments = {}
-        self.pools = {}
-        for pool in config["pools"]:
-            reals = {}
-            for real in pool.get("reals") or []:
-                address = ipaddress.ip_address(real["address"])
-                if address not in down and real.get("weight", 1) > 0:
-                    mac = real.get("mac")
-                    reals[address] = bytes.fromhex(mac.replace(":", "")) if mac else None
-            self.pools[pool["name"]] = (pool["encap"], reals)
-        self.services, self.vips = {}, {}
-        for vip in config["vips"]:
-            address = ipaddress.ip_address(vip["address"])
-            if vip.get("services"):
-                self.vips[address] = vip["name"]
-            for service in vip.get("services") or []:
-                number = {"tcp": TCP, "udp": UDP}[service["protocol"]]
-                port = service["port"] if service["port"] != "any" else None
-                self.services[address, number, port] = service["pool"]
+        self.pools = {pool["name"]: Pool.read(pool, down) for pool in config["pools"]}
+        # The longest prefix owns an address.
+        self.vips = sorted(((network(vip["address"]), vip["name"],
+                             [service_of(s) for s in vip.get("services") or []])
+                            for vip in config["vips"] if vip.get("services")),
+                           key=lambda vip: -vip[0].prefixlen)
+
+    def vip_of(self, address):
+        """Name and services of the VIP that owns an address, or None."""
+        for prefix, name, services in self.vips:
+            if address.version == prefix.version and address in prefix:
+                return name, services
+        return None
+
+    def name_of(self, address):
+        return self.vip_of(address)[0]
 
     # ---- the decision ----
 
@@ -85,9 +130,9 @@ class Oracle:
         except Bad as bad:
             if bad.to is None:
                 return Expected(bad.verdict, bad.reason)
-            if bad.to not in self.vips:
+            if self.vip_of(bad.to) is None:
                 return Expected("pass", "not_vip")
-            return Expected(bad.verdict, bad.reason, self.vips[bad.to])
+            return Expected(bad.verdict, bad.reason, self.name_of(bad.to))
         expected.packet = packet
         return expected
 
@@ -108,23 +153,40 @@ class Oracle:
         if packet.source == packet.to:
             raise Bad("drop", "land", packet.to)
 
-    def pool_of(self, to, protocol, port):
-        return self.services.get((to, protocol, port)) or self.services.get((to, protocol, None))
+    def service_at(self, to, protocol, port):
+        """A port or a range beats any port."""
+        vip = self.vip_of(to)
+        fitting = [s for s in (vip[1] if vip else []) if s.protocol == protocol and port in s.ports]
+        return min(fitting, key=lambda s: s.any_port, default=None)
 
-    def to_pool(self, packet, reason, pool, flow):
-        encap, reals = self.pools[pool]
-        vip = self.vips[packet.to]
-        if not reals:
+    def to_pool(self, packet, reason, service, flow):
+        """flow: source, destination, protocol, ports."""
+        pool = self.pools[service.pool]
+        vip = self.name_of(packet.to)
+        if not pool.reals:
             return Expected("drop", "no_real", vip)
-        return Expected("forward", reason, vip, reals, flow + (pool,), encap)
+        source, to, protocol, ports = flow
+        choice = {"5tuple": flow, "source": (source,), "source_destination": (source, to),
+                  "destination_port": (ports[1], to.version)}[service.hash]
+        return Expected("forward", reason, vip, pool.reals, flow + (service.pool,), pool.encap,
+                        choice=(service.pool, service.hash, *choice))
+
+    def by_connection_id(self, packet, service, expected):
+        """QUIC-LB: a short header whose id names a real of the pool."""
+        pool, quic = self.pools[service.pool], packet.l4[8:]
+        if len(quic) < 2 + pool.id_length or quic[0] & 0x80 or quic[1] >> 5 != pool.rotation:
+            return
+        real = pool.ids.get(quic[2:2 + pool.id_length])
+        if real:
+            expected.reals, expected.choice = dict([real]), None
 
     def decide_l4(self, packet):
         l4 = packet.l4
         if len(l4) < 8:
             raise Bad("drop", "l4_truncated", packet.to)
         ports = int.from_bytes(l4[:2], "big"), int.from_bytes(l4[2:4], "big")
-        pool = self.pool_of(packet.to, packet.protocol, ports[1])
-        if pool is None:
+        service = self.service_at(packet.to, packet.protocol, ports[1])
+        if service is None:
             return Expected("pass", "not_vip")
         if packet.protocol == TCP:
             if len(l4) < 20:
@@ -136,8 +198,14 @@ class Oracle:
             if length < 8 or (length > len(l4) and not packet.part):
                 raise Bad("drop", "udp_length", packet.to)
         self.check_source(packet)
-        return self.to_pool(packet, "forwarded", pool,
-                            (packet.source, packet.to, packet.protocol, ports))
+        if any(packet.source in prefix for prefix in service.deny
+               if prefix.version == packet.version):
+            raise Bad("drop", "denied", packet.to)
+        expected = self.to_pool(packet, "forwarded", service,
+                                (packet.source, packet.to, packet.protocol, ports))
+        if service.quic:
+            self.by_connection_id(packet, service, expected)
+        return expected
 
     # ---- fragments ----
 
@@ -147,17 +215,17 @@ class Oracle:
                 packet.protocol if packet.version == 4 else None)
 
     def decide_later(self, packet, now_ns):
-        if packet.to not in self.vips:
+        if self.vip_of(packet.to) is None:
             return Expected("pass", "not_vip")
         self.check_source(packet)
         if packet.protocol == TCP and packet.offset < 20:
             raise Bad("drop", "fragment_overlap", packet.to)
         first = self.fragments.get(self.datagram(packet))
         age = now_ns - first[0] if first else None
-        if first is None or FRAGMENT_LIFE + SECOND < age < STAMP_WRAP:
+        if first is None or age > FRAGMENT_LIFE + SECOND:
             raise Bad("drop", "fragment_early", packet.to)
         _, real, mac, encap = first
-        expected = Expected("forward", "fragment_followed", self.vips[packet.to], {real: mac},
+        expected = Expected("forward", "fragment_followed", self.name_of(packet.to), {real: mac},
                             None, encap)
         expected.unsure = age > FRAGMENT_LIFE - SECOND
         return expected
@@ -171,7 +239,7 @@ class Oracle:
     # ---- ICMP ----
 
     def decide_icmp(self, packet):
-        if packet.to not in self.vips:
+        if self.vip_of(packet.to) is None:
             return Expected("pass", "not_vip")
         if len(packet.l4) < 8:
             raise Bad("drop", "l4_truncated", packet.to)
@@ -179,10 +247,13 @@ class Oracle:
         if packet.part:
             raise Bad("drop", "icmp_fragment", packet.to)
         if parse.is_echo(packet):
-            return Expected("drop", "echo_down", self.vips[packet.to])
+            name, services = self.vip_of(packet.to)
+            if not any(self.pools[service.pool].reals for service in services):
+                raise Bad("drop", "echo_down", packet.to)
+            return Expected("reply", "echo_answered", name)
         if parse.is_error(packet):
             return self.decide_error(packet)
-        return Expected("pass", "not_tcp_udp", self.vips[packet.to])
+        return Expected("pass", "not_tcp_udp", self.name_of(packet.to))
 
     def decide_error(self, packet):
         """To the real whose packet to a client is quoted: the client's flow, turned round."""
@@ -194,10 +265,10 @@ class Oracle:
         if source != packet.to:
             raise Bad("drop", "icmp_no_flow", packet.to)
         ports = int.from_bytes(l4[2:4], "big"), int.from_bytes(l4[:2], "big")
-        pool = self.pool_of(packet.to, protocol, ports[1])
-        if pool is None:
+        service = self.service_at(packet.to, protocol, ports[1])
+        if service is None:
             raise Bad("drop", "icmp_no_flow", packet.to)
-        return self.to_pool(packet, "icmp_error", pool, (to, source, protocol, ports))
+        return self.to_pool(packet, "icmp_error", service, (to, source, protocol, ports))
 
     # ---- the last of the decision, when the real is known ----
 
