@@ -63,7 +63,7 @@ static const struct service services[] = {
 	{1, UDP, 82, 0, POOL_L2DSR, 0, 0},
 	{1, UDP, 83, 0, POOL_GUE, 0, 0},
 	{1, UDP, 84, 0, POOL_ALL, 0, 0},
-	{2, TCP, 0, 0, POOL_IPIP4, 0, 0},
+	{2, TCP, 0, 16, POOL_IPIP4, 0, 0},
 	{2, TCP, 8081, 0, POOL_IPIP6, 0, 0},
 	{2, UDP, 0, 16, POOL_L2DSR, 0, 0},
 	{3, TCP, 1024, 10, POOL_ALL, 0, 0},
