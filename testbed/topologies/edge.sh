@@ -241,6 +241,9 @@ node_config() {
 		  xdp_mode: $(xdp_mode)
 		  tunnel_source: {ipv4: $(addr4 "$name"), ipv6: "$(addr6 "$name")"}
 		  hash_seed: "0123456789abcdef0123456789abcdef"
+		  # Short, so that the changes of starting up have settled when a node dies: until then
+		  # what one node remembers of its flows another doesn't know.
+		  tracking: {settle_time: 1s}
 		bgp:
 		  asn: $NODE_ASN
 		  router_id: $(addr4 "$name")
