@@ -22,6 +22,22 @@ struct lb_tables {
 	struct lb_counter *counters; /* dims.counter_rows rows of dims.counter_stride */
 };
 
+/* The tables by the names they have where they are shared: pinned maps, or files. X(name, field of
+ * struct lb_tables, bytes by the dimensions *d) */
+#define LB_TABLES(X)                                                                               \
+	X(lb_node, node, sizeof(struct lb_node))                                                   \
+	X(lb_vips, vips, (__u64)d->vip_entries * sizeof(struct lb_vip_entry))                      \
+	X(lb_services, services, (__u64)d->services * sizeof(struct lb_service))                   \
+	X(lb_slots, slots, (__u64)d->slot_lines * sizeof(struct lb_slot_line))                     \
+	X(lb_previous, previous, (__u64)d->slot_lines * sizeof(struct lb_slot_line))               \
+	X(lb_reals, reals, (__u64)d->reals * sizeof(struct lb_real))                               \
+	X(lb_flows, flows, (__u64)d->flow_buckets * sizeof(struct lb_bucket))                      \
+	X(lb_fragments, fragments, (__u64)d->fragment_buckets * sizeof(struct lb_bucket))          \
+	X(lb_denied, denied, (__u64)d->deny_entries * sizeof(struct lb_vip_entry))                 \
+	X(lb_limits, limits, (__u64)d->limits * sizeof(struct lb_limit))                           \
+	X(lb_counters, counters,                                                                   \
+	  (__u64)d->counter_rows * d->counter_stride * sizeof(struct lb_counter))
+
 /* What an engine that runs single packets on demand is told of the moment. */
 struct lb_moment {
 	__u64 now_ns;
