@@ -94,20 +94,72 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 }
 
 /* ---- the common case: a whole, untagged TCP or UDP packet for the very port of a service that
- * asks for nothing special, in a slot that never changed ---- */
+ * asks for nothing special, in a slot that never changed. Its steps, each of which says 0 when the
+ * packet is not of that kind, are taken one after another here and, for a burst of packets, step by
+ * step in burst.h ---- */
 
-/* d->ip_length is set. */
-LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_node *node,
-				    const struct lb_service *service, const struct lb_eth *eth,
-				    __u64 hash, struct lb_decision *d)
+/* What follows an IPv4 header of the common kind, whose frame holds 20 bytes behind it. */
+LB_ALWAYS_INLINE int lb_common_length4(const struct lb_ip4 *ip, const void *end, __u32 *ret_length)
 {
-	const struct lb_real *real;
-	__u32 word;
+	const __u64 room = (__u64)(end - (const void *)(ip + 1));
+	const __u32 src = lb_get32(ip->src);
+
+	*ret_length = LB_HOST16(ip->total_length) - (__u32)sizeof(*ip);
+	if (ip->version_ihl != 0x45 || *ret_length > room ||
+	    (ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT)))
+		return 0;
+	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
+		return 0;
+	return src != lb_get32(ip->dst) && !lb_martian4(src);
+}
+
+LB_ALWAYS_INLINE int lb_common_length6(const struct lb_ip6 *ip, const void *end, __u32 *ret_length)
+{
+	const __u64 room = (__u64)(end - (const void *)(ip + 1));
+
+	*ret_length = LB_HOST16(ip->payload_length);
+	if ((*(const __u8 *)ip >> 4) != 6 || *ret_length > room)
+		return 0;
+	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP)
+		return 0;
+	/* Those and more that lb_check_source() knows: ::/64 and ff00::/8, and the VIP's interface
+	 * identifier. */
+	return *(const __u8 *)ip->src != 0xff && (lb_get32(ip->src) | lb_get32(&ip->src[2])) &&
+	       (lb_get32(&ip->src[6]) != lb_get32(&ip->dst[6]) ||
+		lb_get32(&ip->src[4]) != lb_get32(&ip->dst[4]));
+}
+
+/* The service of d->service, and the packet's header held against it. */
+LB_ALWAYS_INLINE int lb_common_serve(const struct lb_target *t, const struct lb_udp *l4,
+				     const void *end, __u32 length, __u8 protocol,
+				     struct lb_decision *d)
+{
+	if (d->service == LB_SERVICE_NONE)
+		return 0;
+	d->service_record = lb_table_service(t, d->service);
+	return d->service_record &&
+	       lb_check_l4(l4, end, length, protocol, 1, 0) == LB_REASON_forwarded;
+}
+
+/* The slot of a hash; where it stands in the table of slots into *ret_at. */
+LB_ALWAYS_INLINE int lb_common_slot(__u64 hash, struct lb_decision *d, __u32 *ret_at)
+{
+	const struct lb_service *service = d->service_record;
 
 	if (service->flags || !service->ring_slots)
 		return 0;
+	d->entropy = lb_hash_entropy(hash);
 	d->slot = lb_hash_slot(hash, service->ring_slots);
-	word = lb_slot_word(t, service->ring_start + d->slot);
+	*ret_at = service->ring_start + d->slot;
+	return 1;
+}
+
+/* The way to the real of a slot's word. d->ip_length is set. */
+LB_ALWAYS_INLINE int lb_common_real(const struct lb_target *t, const struct lb_node *node,
+				    const struct lb_eth *eth, __u32 word, struct lb_decision *d)
+{
+	const struct lb_real *real;
+
 	if (LB_UNLIKELY(word & LB_SLOT_TRACKED))
 		return 0;
 	real = lb_table_real(t, word);
@@ -116,9 +168,7 @@ LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_n
 	d->real = word;
 	d->nexthop = LB_READ_ONCE(real->nexthop);
 	d->iface = &node->ifaces[lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX];
-	d->service_record = service;
 	d->real_record = real;
-	d->entropy = lb_hash_entropy(hash);
 	d->grow_bytes = real->grow_bytes;
 	/* No interface, real 0 among them, has no MTU. */
 	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->common_mtu))
@@ -126,36 +176,33 @@ LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_n
 	return d->grow_bytes || lb_nexthop_mac(eth->src) != (d->nexthop & LB_NEXTHOP_MAC);
 }
 
+LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_node *node,
+				    const struct lb_eth *eth, __u64 hash, struct lb_decision *d)
+{
+	__u32 at;
+
+	return lb_common_slot(hash, d, &at) && lb_common_real(t, node, eth, lb_slot_word(t, at), d);
+}
+
 LB_ALWAYS_INLINE int lb_common_ip4(const struct lb_target *t, const struct lb_eth *eth,
 				   const struct lb_ip4 *ip, const void *end, struct lb_decision *d)
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
-	const __u64 room = (__u64)(end - (const void *)l4);
-	__u32 length = LB_HOST16(ip->total_length) - (__u32)sizeof(*ip);
-	const __u32 src = lb_get32(ip->src), dst = lb_get32(ip->dst);
-	const struct lb_service *service;
+	const __u32 dst = lb_get32(ip->dst);
+	__u32 length;
 
-	if (ip->version_ihl != 0x45 || length > room ||
-	    (ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT)))
-		return 0;
-	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
-		return 0;
-	if (src == dst || lb_martian4(src))
+	if (!lb_common_length4(ip, end, &length))
 		return 0;
 	d->service = lb_vip_find4(t, dst, lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4));
-	if (d->service == LB_SERVICE_NONE)
-		return 0;
-	service = lb_table_service(t, d->service);
-	if (!service)
-		return 0;
-	if (lb_check_l4(l4, end, length, ip->protocol, 1, 0) != LB_REASON_forwarded)
+	if (!lb_common_serve(t, l4, end, length, ip->protocol, d))
 		return 0;
 	d->ip_length = length + (__u32)sizeof(*ip);
-	d->padding = (__u32)room - length;
+	d->padding = (__u32)(end - (const void *)l4) - length;
 	d->inner_family = 4;
-	return lb_common_pick(t, node, service, eth,
-			      lb_hash_flow4(node, src, dst, lb_ports(l4), ip->protocol), d);
+	return lb_common_pick(
+		t, node, eth,
+		lb_hash_flow4(node, lb_get32(ip->src), dst, lb_ports(l4), ip->protocol), d);
 }
 
 LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_eth *eth,
@@ -163,32 +210,17 @@ LB_ALWAYS_INLINE int lb_common_ip6(const struct lb_target *t, const struct lb_et
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const struct lb_node *node = lb_table_node(t);
-	const __u64 room = (__u64)(end - (const void *)l4);
-	__u32 length = LB_HOST16(ip->payload_length);
-	const struct lb_service *service;
+	__u32 length;
 
-	if ((*(const __u8 *)ip >> 4) != 6 || length > room)
-		return 0;
-	if (ip->next_header != LB_IPPROTO_TCP && ip->next_header != LB_IPPROTO_UDP)
-		return 0;
-	/* Those and more that lb_check_source() knows: ::/64 and ff00::/8, and the VIP's interface
-	 * identifier. */
-	if (*(const __u8 *)ip->src == 0xff || !(lb_get32(ip->src) | lb_get32(&ip->src[2])) ||
-	    (lb_get32(&ip->src[6]) == lb_get32(&ip->dst[6]) &&
-	     lb_get32(&ip->src[4]) == lb_get32(&ip->dst[4])))
+	if (!lb_common_length6(ip, end, &length))
 		return 0;
 	d->service = lb_vip_find6(t, ip->dst, lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6));
-	if (d->service == LB_SERVICE_NONE)
-		return 0;
-	service = lb_table_service(t, d->service);
-	if (!service)
-		return 0;
-	if (lb_check_l4(l4, end, length, ip->next_header, 1, 0) != LB_REASON_forwarded)
+	if (!lb_common_serve(t, l4, end, length, ip->next_header, d))
 		return 0;
 	d->ip_length = length + (__u32)sizeof(*ip);
-	d->padding = (__u32)room - length;
+	d->padding = (__u32)(end - (const void *)l4) - length;
 	d->inner_family = 6;
-	return lb_common_pick(t, node, service, eth,
+	return lb_common_pick(t, node, eth,
 			      lb_hash_flow6(node, ip->src, ip->dst, lb_ports(l4), ip->next_header),
 			      d);
 }
