@@ -186,6 +186,8 @@ static int needs_restart(const struct config_node *was, const struct config_node
 		key = "engine";
 	else if (was->xdp_mode != now->xdp_mode)
 		key = "xdp_mode";
+	else if (now->engine == CONFIG_ENGINE_DPDK && !config_dpdk_equal(&was->dpdk, &now->dpdk))
+		key = "dpdk";
 	if (!key)
 		return 0;
 	return err_set(err, -EOPNOTSUPP,

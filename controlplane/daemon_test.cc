@@ -50,7 +50,7 @@ TEST_F(Edge, BadConfigurationsAreRefusedWithPlaceAndFix)
 		 {"fairway.yaml:19:", "198.18.0.9", "route"}},
 		{"{address: 10.9.0.3}", "{address: 10.9.0.1}", {"fairway.yaml:19:", "10.9.0.1"}},
 		{"[" + ifname + "]", "[nothere0]", {"fairway.yaml:3:", "nothere0", "ip link"}},
-		{"hash_seed:", "engine: dpdk\n  hash_seed:", {"dpdk", "engine xdp"}},
+		{"hash_seed:", "engine: dpdk\n  hash_seed:", {"dpdk", "add dpdk:"}},
 	};
 
 	for (const auto &c : cases) {

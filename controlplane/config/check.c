@@ -143,7 +143,7 @@ static void who_item(const char *parent, const struct schema *schema, const void
 static void check_scalar(const struct field *f, const void *object, const char *who,
 			 struct config_errors *errs)
 {
-	_Alignas(8) char parsed[CONFIG_PATH_MAX + 1];
+	_Alignas(8) char parsed[VALUE_SIZE];
 	char text[VALUE_STRLEN];
 	struct config_error problem;
 
@@ -261,7 +261,8 @@ int check_meaning(const struct config *cfg, struct config_errors *errs, struct p
 	for (size_t i = 0; i < cfg->n_vips; i++)
 		c.vip_lengths[cfg->vips[i].address.addr.family == 6][cfg->vips[i].address.len] =
 			true;
-	if ((r = check_node(&c)) || (r = check_bgp(&c)) || (r = check_vips(&c)))
+	if ((r = check_node(&c)) || (r = check_dpdk(&c)) || (r = check_bgp(&c)) ||
+	    (r = check_vips(&c)))
 		return r;
 	return check_pools(&c);
 }

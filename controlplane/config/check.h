@@ -65,6 +65,7 @@ const void **check_sort(const void *items, size_t n, size_t size,
 
 /* ---- The checks ---- */
 int check_node(const struct check *c) __attribute__((warn_unused_result));  /* check_node.c */
+int check_dpdk(const struct check *c) __attribute__((warn_unused_result));  /* check_dpdk.c */
 int check_bgp(const struct check *c) __attribute__((warn_unused_result));   /* check_node.c */
 int check_pools(const struct check *c) __attribute__((warn_unused_result)); /* check_pool.c */
 int check_quic(const struct check *c, const struct config_pool *pool)       /* check_quic.c */

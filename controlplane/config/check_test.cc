@@ -115,7 +115,6 @@ TEST_P(FineMeaning, LoadsAndWarnsWhereItShould)
 }
 
 static const FineCase kFine[] = {
-	{"engine: dpdk", "engine: xdp", ""},
 	/* Any port beside a port of its own. */
 	{"protocol: udp, port: any", "protocol: tcp, port: any", ""},
 	{"asn: 64500\n", "asn: 64512\n", ""}, /* IBGP */

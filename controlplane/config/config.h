@@ -30,6 +30,11 @@
 #define CONFIG_HOST_MAX      253
 #define CONFIG_GUE_PORT      6080 /* IANA: gue */
 #define CONFIG_FILE_MAX      (16 * 1024 * 1024)
+#define CONFIG_DEVICE_MAX    127
+#define CONFIG_ARGUMENT_MAX  127
+#define CONFIG_CORES_MAX     128
+#define CONFIG_CPU_MAX       1023
+#define CONFIG_PORTS_MAX     16
 
 enum config_engine { CONFIG_ENGINE_XDP, CONFIG_ENGINE_DPDK };
 enum config_xdp_mode { CONFIG_XDP_NATIVE, CONFIG_XDP_GENERIC };
@@ -49,6 +54,17 @@ enum config_announce_when {
 	CONFIG_ANNOUNCE_ALWAYS,
 	CONFIG_ANNOUNCE_NEVER
 };
+
+/* How what isn't ours reaches the kernel from a port of the DPDK engine. */
+enum config_exception {
+	CONFIG_EXCEPTION_TAP,
+	CONFIG_EXCEPTION_VIRTIO_USER,
+	CONFIG_EXCEPTION_KERNEL
+};
+enum config_rss { CONFIG_RSS_FLOW, CONFIG_RSS_SYMMETRIC };
+enum config_idle { CONFIG_IDLE_POLL, CONFIG_IDLE_SLEEP };
+enum config_tables { CONFIG_TABLES_BPF, CONFIG_TABLES_FILE };
+enum config_fallback { CONFIG_FALLBACK_NONE, CONFIG_FALLBACK_XDP };
 
 /* Where an object stood in its file, counted from 1; line 0: it didn't come from a file. The first
  * member of every struct below, and never part of a comparison. */
@@ -85,6 +101,44 @@ struct config_tracking {
 	uint32_t idle_time_ms;
 };
 
+/* CPUs in the order they were named in, none twice. */
+struct config_cores {
+	uint16_t n;
+	uint16_t cpu[CONFIG_CORES_MAX];
+};
+
+struct config_dpdk_port {
+	struct config_mark mark;
+	char device[CONFIG_DEVICE_MAX + 1];       /* none twice */
+	char interface[CONFIG_INTERFACE_MAX + 1]; /* one of node.interfaces, none twice */
+	enum config_exception exception;
+	uint16_t queues; /* 0: as many as there are cores */
+};
+
+/* One further argument for DPDK's environment abstraction layer. */
+struct config_argument {
+	struct config_mark mark;
+	char text[CONFIG_ARGUMENT_MAX + 1];
+};
+
+/* Of engine dpdk. Then there is one port for each of node.interfaces. */
+struct config_dpdk {
+	struct config_mark mark;
+	struct config_cores cores; /* at least one */
+	struct config_dpdk_port *ports;
+	size_t n_ports;
+	enum config_rss rss;
+	bool hugepages;
+	uint32_t memory_mib;
+	uint16_t descriptors; /* per queue */
+	enum config_idle idle;
+	struct config_argument *eal; /* may be empty */
+	size_t n_eal;
+	enum config_tables tables;
+	enum config_fallback
+		fallback; /* xdp only with tables bpf, and exception kernel everywhere */
+};
+
 struct config_node {
 	struct config_mark mark;
 	char name[CONFIG_NAME_MAX + 1];
@@ -92,6 +146,8 @@ struct config_node {
 	size_t n_interfaces;
 	enum config_engine engine;
 	enum config_xdp_mode xdp_mode;
+	bool has_dpdk; /* always true of engine dpdk */
+	struct config_dpdk dpdk;
 	struct config_tunnel_source tunnel_source;
 	uint8_t hash_seed[16];
 	uint32_t drain_time_ms; /* how long to forward after a withdrawal */
@@ -265,6 +321,7 @@ void config_free(struct config *cfg);
 /* Equal in everything an operator can write; order in lists counts, marks don't. */
 bool config_equal(const struct config *a, const struct config *b);
 bool config_node_equal(const struct config_node *a, const struct config_node *b);
+bool config_dpdk_equal(const struct config_dpdk *a, const struct config_dpdk *b);
 bool config_bgp_equal(const struct config_bgp *a, const struct config_bgp *b);
 bool config_neighbor_equal(const struct config_neighbor *a, const struct config_neighbor *b);
 bool config_metrics_equal(const struct config_metrics *a, const struct config_metrics *b);
@@ -288,6 +345,9 @@ struct config_vip *config_vip_at(const struct config *cfg, const struct addr *ad
 struct config_neighbor *config_find_neighbor(const struct config_bgp *bgp,
 					     const struct addr *address);
 
+/* The engine's port that the kernel knows by this name, or NULL. */
+struct config_dpdk_port *config_find_port(const struct config_dpdk *dpdk, const char *interface);
+
 /* How many SYNs may come at once: syn_burst, or a second's worth. */
 uint32_t config_syn_burst(const struct config_service *service);
 /* The server id of a pool's real: the one it was given, or the last bytes of its address, with
@@ -297,6 +357,11 @@ struct server_id config_server_id(const struct config_pool *pool, const struct c
 /* The word the file uses, e.g. "l2dsr"; "?" for a value out of range. */
 const char *config_engine_name(enum config_engine engine);
 const char *config_xdp_mode_name(enum config_xdp_mode mode);
+const char *config_exception_name(enum config_exception exception);
+const char *config_rss_name(enum config_rss rss);
+const char *config_idle_name(enum config_idle idle);
+const char *config_tables_name(enum config_tables tables);
+const char *config_fallback_name(enum config_fallback fallback);
 const char *config_encap_name(enum config_encap encap);
 const char *config_hash_name(enum config_hash hash);
 const char *config_health_type_name(enum config_health_type type);

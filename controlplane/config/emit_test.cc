@@ -75,7 +75,6 @@ static const std::pair<const char *, const char *> kDifferences[] = {
 	{"[eth0, eth1]", "[eth0]"},
 	{"[eth0, eth1]", "[eth1, eth0]"},
 	{"[eth0, eth1]", "[eth0, \"eth1.100@x\"]"},
-	{"engine: dpdk", "engine: xdp"},
 	{"xdp_mode: generic", "xdp_mode: native"},
 	{"ipv4: 192.0.2.10,", "ipv4: 192.0.2.0/24,"},
 	{"2001:db8:1::/64", "2001:db8:1::"},

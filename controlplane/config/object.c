@@ -158,6 +158,7 @@ void config_free(struct config *cfg)
 	}
 
 EQUAL(node)
+EQUAL(dpdk)
 EQUAL(bgp)
 EQUAL(neighbor)
 EQUAL(metrics)
@@ -235,6 +236,14 @@ struct config_vip *config_vip_at(const struct config *cfg, const struct addr *ad
 	return found;
 }
 
+struct config_dpdk_port *config_find_port(const struct config_dpdk *dpdk, const char *interface)
+{
+	for (size_t i = 0; i < dpdk->n_ports; i++)
+		if (!strcmp(dpdk->ports[i].interface, interface))
+			return &dpdk->ports[i];
+	return NULL;
+}
+
 uint32_t config_syn_burst(const struct config_service *service)
 {
 	return service->syn_burst ? service->syn_burst : service->syn_rate;
@@ -271,40 +280,24 @@ static const char *choice_word(const struct choice *c, int value)
 	return "?";
 }
 
-const char *config_engine_name(enum config_engine engine)
-{
-	return choice_word(choices_engine, engine);
-}
+#define WORD(noun)                                                                                 \
+	const char *config_##noun##_name(enum config_##noun noun)                                  \
+	{                                                                                          \
+		return choice_word(choices_##noun, noun);                                          \
+	}
 
-const char *config_xdp_mode_name(enum config_xdp_mode mode)
-{
-	return choice_word(choices_xdp_mode, mode);
-}
-
-const char *config_encap_name(enum config_encap encap)
-{
-	return choice_word(choices_encap, encap);
-}
-
-const char *config_hash_name(enum config_hash hash)
-{
-	return choice_word(choices_hash, hash);
-}
-
-const char *config_health_type_name(enum config_health_type type)
-{
-	return choice_word(choices_health_type, type);
-}
-
-const char *config_health_via_name(enum config_health_via via)
-{
-	return choice_word(choices_health_via, via);
-}
-
-const char *config_protocol_name(enum config_protocol protocol)
-{
-	return choice_word(choices_protocol, protocol);
-}
+WORD(engine)
+WORD(xdp_mode)
+WORD(exception)
+WORD(rss)
+WORD(idle)
+WORD(tables)
+WORD(fallback)
+WORD(encap)
+WORD(hash)
+WORD(health_type)
+WORD(health_via)
+WORD(protocol)
 
 const char *config_announce_name(enum config_announce_when when)
 {

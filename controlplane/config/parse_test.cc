@@ -107,8 +107,8 @@ TEST_P(BadKey, IsNamedWithItsPlaceAndItsFix)
 static const KeyCase kKeys[] = {
 	{"protocol: tcp, port: 443", "protocol: tcp, prot: 443",
 	 "f:41:25: unknown key 'prot': did you mean 'port'?\n"},
-	{"  engine: dpdk", "  speed: fast",
-	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, tunnel_source, hash_seed, drain_time, icmp, tracking\n"},
+	{"  engine: xdp", "  speed: fast",
+	 "f:4:3: unknown key 'speed': node has name, interfaces, engine, xdp_mode, dpdk, tunnel_source, hash_seed, drain_time, icmp, tracking\n"},
 	{"  drain_time: 7s", "  name: lb2",
 	 "f:8:3: key 'name' stands here twice, first on line 2: remove one of them\n"},
 	{"      asn: 64500\n", "", "f:13:7: a neighbor has no asn: add asn: 64500\n"},
@@ -130,7 +130,7 @@ TEST(Parse, ReadsEveryKey)
 	EXPECT_STREQ(cfg->node.name, "lb1");
 	ASSERT_EQ(cfg->node.n_interfaces, 2u);
 	EXPECT_STREQ(cfg->node.interfaces[1].name, "eth1");
-	EXPECT_EQ(cfg->node.engine, CONFIG_ENGINE_DPDK);
+	EXPECT_EQ(cfg->node.engine, CONFIG_ENGINE_XDP);
 	EXPECT_EQ(cfg->node.xdp_mode, CONFIG_XDP_GENERIC);
 	EXPECT_EQ(cfg->node.tunnel_source.ipv4.len, 32);
 	EXPECT_EQ(cfg->node.tunnel_source.ipv6.len, 64);
@@ -247,7 +247,7 @@ TEST(Parse, TakesAByteOrderMarkAndWindowsLineEnds)
 
 TEST(Parse, FindsAllErrorsInOnePassInTheOrderOfTheFile)
 {
-	std::string text = FullWith("engine: dpdk", "engine: foo"), errors;
+	std::string text = FullWith("engine: xdp", "engine: foo"), errors;
 
 	text.replace(text.find("port: 443"), 9, "port: 443443");
 	text.replace(text.find("pool: lan"), 9, "pool: lam");

@@ -40,6 +40,37 @@ const struct choice choices_xdp_mode[] = {
 	{NULL, 0, NULL},
 };
 
+const struct choice choices_exception[] = {
+	{"tap", CONFIG_EXCEPTION_TAP, NULL},
+	{"virtio-user", CONFIG_EXCEPTION_VIRTIO_USER, NULL},
+	{"kernel", CONFIG_EXCEPTION_KERNEL, NULL},
+	{NULL, 0, NULL},
+};
+
+const struct choice choices_rss[] = {
+	{"flow", CONFIG_RSS_FLOW, NULL},
+	{"symmetric", CONFIG_RSS_SYMMETRIC, NULL},
+	{NULL, 0, NULL},
+};
+
+const struct choice choices_idle[] = {
+	{"poll", CONFIG_IDLE_POLL, NULL},
+	{"sleep", CONFIG_IDLE_SLEEP, NULL},
+	{NULL, 0, NULL},
+};
+
+const struct choice choices_tables[] = {
+	{"bpf", CONFIG_TABLES_BPF, NULL},
+	{"file", CONFIG_TABLES_FILE, NULL},
+	{NULL, 0, NULL},
+};
+
+const struct choice choices_fallback[] = {
+	{"none", CONFIG_FALLBACK_NONE, NULL},
+	{"xdp", CONFIG_FALLBACK_XDP, NULL},
+	{NULL, 0, NULL},
+};
+
 const struct choice choices_encap[] = {
 	{"ipip", CONFIG_ENCAP_IPIP, NULL},
 	{"gue", CONFIG_ENCAP_GUE, NULL},
@@ -115,6 +146,48 @@ static const struct field tracking_fields[] = {
 static const struct schema schema_tracking =
 	SCHEMA(config_tracking, "tracking", tracking_fields, .flow = true);
 
+static const struct field dpdk_port_fields[] = {
+	{.key = "device", .type = VALUE_TEXT, PLACE(config_dpdk_port, device), .required = true,
+	 .example = "device: \"0000:3b:00.0\""},
+	{.key = "interface", .type = VALUE_INTERFACE, PLACE(config_dpdk_port, interface),
+	 .required = true, .example = "interface: eth0"},
+	{.key = "exception", .type = VALUE_CHOICE, PLACE(config_dpdk_port, exception),
+	 .fallback = "tap", .choices = choices_exception},
+	{.key = "queues", .type = VALUE_NUMBER, PLACE(config_dpdk_port, queues), .min = 1,
+	 .max = CONFIG_CORES_MAX},
+};
+static const struct schema schema_dpdk_port =
+	SCHEMA(config_dpdk_port, "a port", dpdk_port_fields, .flow = true);
+
+static const struct field argument_fields[] = {
+	{.key = "argument", .type = VALUE_TEXT, PLACE(config_argument, text), .required = true},
+};
+static const struct schema schema_argument =
+	SCHEMA(config_argument, "an argument", argument_fields, .single_value = true);
+
+static const struct field dpdk_fields[] = {
+	{.key = "cores", .type = VALUE_CORES, PLACE(config_dpdk, cores), .required = true,
+	 .max = CONFIG_CPU_MAX, .example = "cores: \"1-4\""},
+	{.key = "ports", LIST(config_dpdk, ports, n_ports, schema_dpdk_port), .required = true,
+	 .example = "ports: [{device: \"0000:3b:00.0\", interface: eth0}]"},
+	{.key = "rss", .type = VALUE_CHOICE, PLACE(config_dpdk, rss), .fallback = "flow",
+	 .choices = choices_rss},
+	{.key = "hugepages", .type = VALUE_BOOL, PLACE(config_dpdk, hugepages),
+	 .fallback = "true"},
+	{.key = "memory", .type = VALUE_NUMBER, PLACE(config_dpdk, memory_mib),
+	 .fallback = "1024", .min = 64, .max = 1048576},
+	{.key = "descriptors", .type = VALUE_NUMBER, PLACE(config_dpdk, descriptors),
+	 .fallback = "1024", .min = 64, .max = 32768},
+	{.key = "idle", .type = VALUE_CHOICE, PLACE(config_dpdk, idle), .fallback = "poll",
+	 .choices = choices_idle},
+	{.key = "eal", LIST(config_dpdk, eal, n_eal, schema_argument)},
+	{.key = "tables", .type = VALUE_CHOICE, PLACE(config_dpdk, tables), .fallback = "bpf",
+	 .choices = choices_tables},
+	{.key = "fallback", .type = VALUE_CHOICE, PLACE(config_dpdk, fallback),
+	 .fallback = "none", .choices = choices_fallback},
+};
+const struct schema schema_dpdk = SCHEMA(config_dpdk, "dpdk", dpdk_fields);
+
 static const struct field node_fields[] = {
 	{.key = "name", .type = VALUE_NAME, PLACE(config_node, name), .required = true,
 	 .example = "name: lb1"},
@@ -124,6 +197,7 @@ static const struct field node_fields[] = {
 	 .choices = choices_engine},
 	{.key = "xdp_mode", .type = VALUE_CHOICE, PLACE(config_node, xdp_mode),
 	 .fallback = "native", .choices = choices_xdp_mode},
+	{.key = "dpdk", OPTIONAL_OBJECT(config_node, dpdk, has_dpdk, schema_dpdk)},
 	{.key = "tunnel_source", OBJECT(config_node, tunnel_source, schema_tunnel_source)},
 	{.key = "hash_seed", .type = VALUE_SEED, PLACE(config_node, hash_seed), .required = true,
 	 .example = "hash_seed: \"<32 hex digits>\", the same on every node "
@@ -330,6 +404,8 @@ const char *field_type_text(const struct field *f, char buf[FIELD_TYPE_STRLEN])
 		[VALUE_NAME] = "name",
 		[VALUE_INTERFACE] = "interface name",
 		[VALUE_SECRET] = "text",
+		[VALUE_TEXT] = "text",
+		[VALUE_CORES] = "CPUs such as 1-4,7",
 		[VALUE_URL_PATH] = "URL path",
 		[VALUE_HOST] = "name or name:port",
 		[VALUE_BOOL] = "`true` or `false`",

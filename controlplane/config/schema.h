@@ -11,12 +11,14 @@ enum value_type {
 	VALUE_NAME,      /* char[]: [A-Za-z0-9._-], at most size - 1 */
 	VALUE_INTERFACE, /* char[] */
 	VALUE_SECRET,    /* char[]: printable ASCII */
+	VALUE_TEXT,      /* char[]: printable ASCII that errors may show */
 	VALUE_URL_PATH,  /* char[]: "/..." */
 	VALUE_HOST,      /* char[]: a host name or an address */
 	VALUE_NUMBER,    /* uint16_t or uint32_t */
 	VALUE_PRIME,     /* uint32_t */
 	VALUE_ASN,       /* uint32_t */
 	VALUE_PORTS,     /* struct ports */
+	VALUE_CORES,     /* struct config_cores */
 	VALUE_BOOL,
 	VALUE_DURATION,  /* uint32_t, milliseconds */
 	VALUE_CHOICE,    /* an enum */
@@ -65,10 +67,11 @@ struct schema {
 	size_t n_fields;
 };
 
-extern const struct schema schema_config, schema_node, schema_bgp, schema_neighbor, schema_metrics,
-	schema_pool, schema_health, schema_real, schema_vip, schema_service;
+extern const struct schema schema_config, schema_node, schema_dpdk, schema_bgp, schema_neighbor,
+	schema_metrics, schema_pool, schema_health, schema_real, schema_vip, schema_service;
 
-extern const struct choice choices_engine[], choices_xdp_mode[], choices_encap[], choices_hash[],
+extern const struct choice choices_engine[], choices_xdp_mode[], choices_exception[], choices_rss[],
+	choices_idle[], choices_tables[], choices_fallback[], choices_encap[], choices_hash[],
 	choices_health_type[], choices_health_via[], choices_protocol[], choices_announce[];
 
 /* Where a field lies in its object. */
@@ -105,7 +108,7 @@ static inline bool field_is_scalar(const struct field *f)
 static inline bool value_is_text(const struct field *f)
 {
 	return f->type == VALUE_NAME || f->type == VALUE_INTERFACE || f->type == VALUE_SECRET ||
-	       f->type == VALUE_URL_PATH || f->type == VALUE_HOST;
+	       f->type == VALUE_TEXT || f->type == VALUE_URL_PATH || f->type == VALUE_HOST;
 }
 
 /* The row of a key; NULL when there is none. */
@@ -120,7 +123,8 @@ void schema_walk(void (*visit)(void *arg, const char *path, const struct field *
 
 /* ---- One value (value.c) ---- */
 
-#define VALUE_STRLEN 320
+#define VALUE_STRLEN 640 /* CONFIG_CORES_MAX CPUs in no order */
+#define VALUE_SIZE   272 /* no scalar's member is larger */
 
 /* Read text into *ret_value, which must hold f->size bytes and stays untouched on failure; then
  * problem's text and hint say what and how to mend it. quoted: the file had quotes around it. 0 or

@@ -89,7 +89,7 @@ TEST(Schema, EveryRowIsWhole)
 			EXPECT_TRUE(!f->required || f->example) << path;
 			EXPECT_TRUE(f->type != VALUE_CHOICE || f->choices) << path;
 			EXPECT_TRUE(field_is_scalar(f) || f->object) << path;
-			EXPECT_TRUE(f->size <= CONFIG_PATH_MAX + 1 || !field_is_scalar(f)) << path;
+			EXPECT_TRUE(f->size <= VALUE_SIZE || !field_is_scalar(f)) << path;
 			EXPECT_TRUE(!f->object || f->object->n_fields <= 16) << path;
 		},
 		nullptr);

@@ -26,7 +26,7 @@ using ConfigPtr = std::unique_ptr<struct config, ConfigDelete>;
 inline const char *const kFull = R"(node:
   name: lb1
   interfaces: [eth0, eth1]
-  engine: dpdk
+  engine: xdp
   xdp_mode: generic
   tunnel_source: {ipv4: 192.0.2.10, ipv6: "2001:db8:1::/64"}
   hash_seed: "0123456789abcdef0123456789abcdef"

@@ -104,6 +104,7 @@ static const struct text_rule {
 	[VALUE_NAME] = {is_name_char, "use letters, digits, '.', '_' and '-'"},
 	[VALUE_INTERFACE] = {is_interface_char, "use the name that 'ip link' shows"},
 	[VALUE_SECRET] = {is_printable_char, "use printable ASCII characters"},
+	[VALUE_TEXT] = {is_printable_char, "use printable ASCII characters"},
 	[VALUE_URL_PATH] = {is_path_char, "write it percent-encoded, as in a URL"},
 	[VALUE_HOST] = {is_host_char, "use a name, or name:port"},
 };
@@ -258,6 +259,82 @@ static int parse_ports(const struct field *f, const char *text, bool quoted, voi
 	if (!r)
 		*(struct ports *)ret_value = ports_one(port);
 	return r;
+}
+
+static int refuse_cores(const struct field *f, const char *text, const char *why,
+			struct config_error *problem)
+{
+	char show[SHOW_STRLEN];
+
+	if (!problem->hint[0])
+		advise(problem, "write CPUs 0 to %u and ranges of them, such as \"1-4,7\"",
+		       (unsigned)f->max);
+	return refuse(problem, "%s '%s' %s", f->key, show_value(text, show), why);
+}
+
+static bool has_core(const struct config_cores *c, uint64_t cpu)
+{
+	for (uint16_t i = 0; i < c->n; i++)
+		if (c->cpu[i] == cpu)
+			return true;
+	return false;
+}
+
+/* One CPU, or a range of them, at *text; leaves *text behind it. */
+static int parse_core_range(const struct field *f, const char *whole, const char **text,
+			    struct config_cores *c, struct config_error *problem)
+{
+	const char *end;
+	uint64_t first = digits(*text, &end), last = first;
+	char why[64];
+
+	if (end == *text)
+		return refuse_cores(f, whole, "is no list of CPUs", problem);
+	if (*end == '-') {
+		*text = end + 1;
+		last = digits(*text, &end);
+		if (end == *text)
+			return refuse_cores(f, whole, "has a range without an end", problem);
+	}
+	*text = end;
+	if (first > f->max || last > f->max)
+		return refuse_cores(f, whole, "names a CPU that can't be", problem);
+	if (first > last) {
+		advise(problem, "write %u-%u", (unsigned)last, (unsigned)first);
+		return refuse_cores(f, whole, "has a range that ends before it begins", problem);
+	}
+	for (uint64_t cpu = first; cpu <= last; cpu++) {
+		if (has_core(c, cpu)) {
+			advise(problem, "name it once");
+			snprintf(why, sizeof(why), "names CPU %u twice", (unsigned)cpu);
+			return refuse_cores(f, whole, why, problem);
+		}
+		if (c->n == CONFIG_CORES_MAX) {
+			advise(problem, "use at most %u", CONFIG_CORES_MAX);
+			return refuse_cores(f, whole, "names too many CPUs", problem);
+		}
+		c->cpu[c->n++] = (uint16_t)cpu;
+	}
+	return 0;
+}
+
+static int parse_cores(const struct field *f, const char *text, bool quoted, void *ret_value,
+		       struct config_error *problem)
+{
+	struct config_cores cores = {0};
+	const char *at = text;
+	int r;
+
+	(void)quoted;
+	do {
+		r = parse_core_range(f, text, &at, &cores, problem);
+		if (r)
+			return r;
+	} while (*at == ',' && *++at);
+	if (*at || at[-1] == ',')
+		return refuse_cores(f, text, "is no list of CPUs", problem);
+	*(struct config_cores *)ret_value = cores;
+	return 0;
 }
 
 /* ---- Durations ---- */
@@ -511,6 +588,7 @@ int value_parse(const struct field *f, const char *text, bool quoted, void *ret_
 				      struct config_error *) = {
 		[VALUE_NAME] = parse_text,           [VALUE_INTERFACE] = parse_text,
 		[VALUE_SECRET] = parse_text,         [VALUE_URL_PATH] = parse_text,
+		[VALUE_TEXT] = parse_text,           [VALUE_CORES] = parse_cores,
 		[VALUE_HOST] = parse_text,           [VALUE_NUMBER] = parse_number,
 		[VALUE_PRIME] = parse_number,        [VALUE_ASN] = parse_number,
 		[VALUE_PORTS] = parse_ports,         [VALUE_BOOL] = parse_bool,
@@ -584,6 +662,22 @@ static void format_endpoint(const struct config_endpoint *e, char buf[VALUE_STRL
 		strcpy(buf, "none");
 }
 
+/* CPUs that follow each other as a range. */
+static void format_cores(const struct config_cores *c, char buf[VALUE_STRLEN])
+{
+	size_t at = 0;
+
+	for (uint16_t i = 0, last; i < c->n; i = (uint16_t)(last + 1)) {
+		last = i;
+		while (last + 1 < c->n && c->cpu[last + 1] == c->cpu[last] + 1)
+			last++;
+		at += (size_t)snprintf(buf + at, VALUE_STRLEN - at, "%s%u", i ? "," : "",
+				       c->cpu[i]);
+		if (last > i)
+			at += (size_t)snprintf(buf + at, VALUE_STRLEN - at, "-%u", c->cpu[last]);
+	}
+}
+
 const char *value_format(const struct field *f, const void *value, char buf[VALUE_STRLEN])
 {
 	const struct server_id *id = value;
@@ -593,6 +687,7 @@ const char *value_format(const struct field *f, const void *value, char buf[VALU
 	case VALUE_NAME:
 	case VALUE_INTERFACE:
 	case VALUE_SECRET:
+	case VALUE_TEXT:
 	case VALUE_URL_PATH:
 	case VALUE_HOST:
 		snprintf(buf, VALUE_STRLEN, "%.*s", (int)f->size, (const char *)value);
@@ -605,6 +700,9 @@ const char *value_format(const struct field *f, const void *value, char buf[VALU
 	case VALUE_PORTS:
 		if (((const struct ports *)value)->last)
 			ports_format(*(const struct ports *)value, buf);
+		break;
+	case VALUE_CORES:
+		format_cores(value, buf);
 		break;
 	case VALUE_BOOL:
 		strcpy(buf, *(const bool *)value ? "true" : "false");

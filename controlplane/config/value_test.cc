@@ -98,9 +98,8 @@ static const BadCase kNumbers[] = {
 };
 
 static const BadCase kWords[] = {
-	{"engine: dpdk", "engine: dpkd", "f:4:11: unknown engine 'dpkd': use 'xdp' or 'dpdk'\n"},
-	{"engine: dpdk", "engine: af_xdp",
-	 "f:4:11: unknown engine 'af_xdp': use 'xdp' or 'dpdk'\n"},
+	{"engine: xdp", "engine: dpkd", "f:4:11: unknown engine 'dpkd': use 'xdp' or 'dpdk'\n"},
+	{"engine: xdp", "engine: af_xdp", "f:4:11: unknown engine 'af_xdp': use 'xdp' or 'dpdk'\n"},
 	{"xdp_mode: generic", "xdp_mode: Native",
 	 "f:5:13: unknown xdp_mode 'Native': use 'native' or 'generic'\n"},
 	{"encap: ipip", "encap: gre",
