@@ -161,10 +161,11 @@ static uint64_t run_batch(const struct lb_tables *tables, struct rte_mbuf **mbuf
 	const struct lb_moment moment = {0};
 	uint64_t start = cpu_time_ns();
 
-	for (size_t i = 0; i < batch; i++) {
-		struct lb_trace trace;
+	for (size_t i = 0; i < batch; i += DPDK_BURST) {
+		struct dpdk_fate fates[DPDK_BURST];
 
-		dpdk_process(tables, 0, &moment, mbufs[i], &trace);
+		dpdk_process_burst(tables, 0, &moment, mbufs + i,
+				   (uint32_t)RTE_MIN(batch - i, (size_t)DPDK_BURST), fates);
 	}
 	return cpu_time_ns() - start;
 }

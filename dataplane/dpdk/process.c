@@ -2,13 +2,21 @@
 #include "dataplane/dpdk/process.h"
 
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "dataplane/core/memory_target.h"
 
+#include "dataplane/core/ahead.h"
 #include "dataplane/core/forward.h"
 
+/* The core looks at the first segment; a frame whose first one is shorter than any headers gets its
+ * bytes together before. */
+#define HEADERS_MAX 256U
+
+/* ---- frames ---- */
+
 /* The start of the frame after it moved by so many bytes into the headroom, or NULL. */
-static uint8_t *grow_head(struct rte_mbuf *mbuf, int bytes)
+static inline uint8_t *grow_head(struct rte_mbuf *mbuf, int bytes)
 {
 	if (bytes > 0 && rte_pktmbuf_headroom(mbuf) < bytes)
 		return NULL;
@@ -16,39 +24,93 @@ static uint8_t *grow_head(struct rte_mbuf *mbuf, int bytes)
 				     : rte_pktmbuf_prepend(mbuf, (uint16_t)bytes));
 }
 
+static inline const void *end_of(const struct rte_mbuf *mbuf)
+{
+	return rte_pktmbuf_mtod(mbuf, const uint8_t *) + rte_pktmbuf_data_len(mbuf);
+}
+
+/* Give up segments at the end that lie whole within what is cut off; the rest of it into the last
+ * one that stays. */
+static int cut_segments(struct rte_mbuf *mbuf, uint32_t bytes)
+{
+	while (bytes) {
+		struct rte_mbuf *before = mbuf, *last = rte_pktmbuf_lastseg(mbuf);
+
+		if (last->data_len > bytes || last == mbuf)
+			return rte_pktmbuf_trim(mbuf, (uint16_t)bytes);
+		while (before->next != last)
+			before = before->next;
+		bytes -= last->data_len;
+		mbuf->pkt_len -= last->data_len;
+		mbuf->nb_segs--;
+		before->next = NULL;
+		rte_pktmbuf_free_seg(last);
+	}
+	return 0;
+}
+
+static inline int cut_tail(struct rte_mbuf *mbuf, uint32_t bytes)
+{
+	if (likely(!bytes))
+		return 0;
+	if (unlikely(mbuf->nb_segs > 1))
+		return cut_segments(mbuf, bytes);
+	return rte_pktmbuf_trim(mbuf, (uint16_t)bytes);
+}
+
+/* ---- what becomes of one ---- */
+
+/* With grow_bytes a constant the headers are written without asking again what they are. */
+static __rte_always_inline int encapsulate(struct rte_mbuf *mbuf, const struct lb_decision *d,
+					   uint32_t grow_bytes, uint32_t n_tags, int more)
+{
+	uint8_t *grown = grow_head(mbuf, (int)grow_bytes + 4 * more);
+
+	return grown ? lb_write_headers(grown, end_of(mbuf), d, grow_bytes, n_tags) : -1;
+}
+
+static __rte_always_inline int
+encapsulate_by_kind(struct rte_mbuf *mbuf, const struct lb_decision *d, uint32_t n_tags, int more)
+{
+	switch (d->grow_bytes) {
+	case LB_GROW_IP4:
+		return encapsulate(mbuf, d, LB_GROW_IP4, n_tags, more);
+	case LB_GROW_IP6:
+		return encapsulate(mbuf, d, LB_GROW_IP6, n_tags, more);
+	case LB_GROW_GUE4:
+		return encapsulate(mbuf, d, LB_GROW_GUE4, n_tags, more);
+	case LB_GROW_GUE6:
+		return encapsulate(mbuf, d, LB_GROW_GUE6, n_tags, more);
+	default:
+		return encapsulate(mbuf, d, 0, n_tags, more);
+	}
+}
+
 static enum lb_reason forward(const struct lb_target *t, struct rte_mbuf *mbuf,
 			      enum lb_reason reason, const struct lb_decision *d)
 {
-	const uint32_t padding = d->grow_bytes ? d->padding : 0;
-	const int grow = (int)d->grow_bytes + 4 * (d->n_tags_out - d->n_tags);
-	uint8_t *grown;
-
-	if (rte_pktmbuf_trim(mbuf, (uint16_t)padding) < 0)
-		return LB_REASON_no_headroom;
-	grown = grow_head(mbuf, grow);
-	if (!grown || lb_write_headers(grown, grown + rte_pktmbuf_data_len(mbuf), d, d->grow_bytes,
-				       d->n_tags_out))
+	if (cut_tail(mbuf, d->grow_bytes ? d->padding : 0) ||
+	    encapsulate_by_kind(mbuf, d, d->n_tags_out, d->n_tags_out - d->n_tags))
 		return LB_REASON_no_headroom;
 	lb_count_forwarded(t, reason, d);
 	return reason;
 }
 
+/* What is quoted is summed up, so it has to lie in one piece. */
 static int write_too_big(struct rte_mbuf *mbuf, const struct lb_decision *d)
 {
-	const uint32_t cut = rte_pktmbuf_data_len(mbuf) - lb_quoted_frame_bytes(d);
+	const uint32_t cut = rte_pktmbuf_pkt_len(mbuf) - lb_quoted_frame_bytes(d);
 	uint8_t *grown;
 
-	if (rte_pktmbuf_trim(mbuf, (uint16_t)cut) < 0)
+	if (cut_tail(mbuf, cut) < 0 || rte_pktmbuf_linearize(mbuf) < 0)
 		return -1;
 	grown = grow_head(mbuf, (int)lb_too_big_grow(d));
-	return grown ? lb_write_too_big(grown, grown + rte_pktmbuf_data_len(mbuf), d) : -1;
+	return grown ? lb_write_too_big(grown, end_of(mbuf), d) : -1;
 }
 
 static int write_echo(struct rte_mbuf *mbuf, const struct lb_decision *d)
 {
-	uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
-
-	return lb_write_echo(data, data + rte_pktmbuf_data_len(mbuf), d);
+	return lb_write_echo(rte_pktmbuf_mtod(mbuf, uint8_t *), end_of(mbuf), d);
 }
 
 static enum lb_reason reply(const struct lb_target *t, struct rte_mbuf *mbuf, enum lb_reason reason,
@@ -60,21 +122,105 @@ static enum lb_reason reply(const struct lb_target *t, struct rte_mbuf *mbuf, en
 	return reason;
 }
 
-void dpdk_process(const struct lb_tables *tables, uint32_t worker, const struct lb_moment *moment,
-		  struct rte_mbuf *mbuf, struct lb_trace *ret_trace)
+/* Carry out what lb_decide_any() said. */
+static enum lb_reason act(const struct lb_target *t, struct rte_mbuf *mbuf, enum lb_reason reason,
+			  const struct lb_decision *d)
 {
-	const uint8_t *data = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	const uint32_t bytes = rte_pktmbuf_data_len(mbuf);
-	struct lb_target t = lb_memory_target(tables, worker, bytes, moment);
-	struct lb_decision d = {0};
-	enum lb_reason reason = lb_decide(&t, data, data + bytes, &d);
 	const enum lb_verdict verdict = lb_reason_verdict(reason);
 
 	if (verdict == LB_FORWARD)
-		reason = forward(&t, mbuf, reason, &d);
+		reason = forward(t, mbuf, reason, d);
 	else if (verdict == LB_REPLY)
-		reason = reply(&t, mbuf, reason, &d);
+		reason = reply(t, mbuf, reason, d);
 	if (reason == LB_REASON_no_headroom)
-		lb_count(&t, reason, bytes);
+		lb_count(t, reason, lb_frame_bytes(t));
+	return reason;
+}
+
+/* Every rule, for a frame that isn't of the common kind. Not inlined: it would take the registers
+ * of those that are. */
+static __rte_noinline enum lb_reason process_any(const struct lb_target *t, struct rte_mbuf *mbuf,
+						 struct lb_decision *d)
+{
+	const uint32_t first = rte_pktmbuf_data_len(mbuf);
+
+	if (unlikely(mbuf->nb_segs > 1 && first < HEADERS_MAX && rte_pktmbuf_linearize(mbuf) < 0)) {
+		lb_count(t, LB_REASON_no_headroom, lb_frame_bytes(t));
+		return LB_REASON_no_headroom;
+	}
+	return act(t, mbuf,
+		   lb_decide_any(t, rte_pktmbuf_mtod(mbuf, const uint8_t *), end_of(mbuf), d), d);
+}
+
+void dpdk_process(const struct lb_tables *tables, uint32_t worker, const struct lb_moment *moment,
+		  struct rte_mbuf *mbuf, struct lb_trace *ret_trace)
+{
+	const struct lb_target t =
+		lb_memory_target(tables, worker, rte_pktmbuf_pkt_len(mbuf), moment);
+	struct lb_decision d = {0};
+	enum lb_reason reason = LB_REASON_forwarded;
+
+	if (lb_decide_common(&t, rte_pktmbuf_mtod(mbuf, const uint8_t *), end_of(mbuf), &d)) {
+		d.n_tags = d.n_tags_out = 0;
+		reason = act(&t, mbuf, reason, &d);
+	} else {
+		reason = process_any(&t, mbuf, &d);
+	}
 	*ret_trace = lb_trace_of(reason, &d);
+}
+
+/* ---- bursts ---- */
+
+static inline struct dpdk_fate fate_of(enum lb_reason reason, const struct lb_decision *d)
+{
+	const enum lb_verdict verdict = lb_reason_verdict(reason);
+	struct dpdk_fate fate = {.verdict = verdict};
+
+	if (verdict == LB_FORWARD && !(d->iface->flags & LB_IFACE_SOLE))
+		fate.ifindex = d->iface->ifindex;
+	return fate;
+}
+
+static inline struct dpdk_fate finish(struct lb_target *t, struct rte_mbuf *mbuf,
+				      const struct lb_ahead *a, struct lb_decision *d)
+{
+	enum lb_reason reason = LB_REASON_forwarded;
+
+	t->frame_bytes = rte_pktmbuf_pkt_len(mbuf);
+	if (likely(lb_ahead_real(t, a, d))) {
+		if (unlikely(cut_tail(mbuf, d->grow_bytes ? d->padding : 0) ||
+			     encapsulate_by_kind(mbuf, d, 0, 0))) {
+			reason = LB_REASON_no_headroom;
+			lb_count(t, reason, t->frame_bytes);
+		} else {
+			lb_count_forwarded(t, reason, d);
+		}
+	} else {
+		*d = (struct lb_decision){0};
+		reason = process_any(t, mbuf, d);
+	}
+	return fate_of(reason, d);
+}
+
+void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
+			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
+			struct dpdk_fate *ret_fates)
+{
+	struct lb_target t = lb_memory_target(tables, worker, 0, moment);
+	struct lb_decision d[DPDK_BURST];
+	struct lb_ahead a[DPDK_BURST];
+
+	for (uint32_t i = 0; i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
+	for (uint32_t i = 0; i < n; i++) {
+		a[i].data = rte_pktmbuf_mtod(mbufs[i], const void *);
+		a[i].end = end_of(mbufs[i]);
+		lb_ahead_key(&t, &a[i]);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_service(&t, &a[i], &d[i]);
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_slot(&t, &a[i], &d[i]);
+	for (uint32_t i = 0; i < n; i++)
+		ret_fates[i] = finish(&t, mbufs[i], &a[i], &d[i]);
 }

@@ -2,7 +2,8 @@
 #ifndef FAIRWAY_DPDK_PROCESS_H
 #define FAIRWAY_DPDK_PROCESS_H
 
-/* The forwarding core on DPDK's packet buffers. */
+/* The forwarding core on DPDK's packet buffers. Frames may have several segments, of which the
+ * first holds the headers; nobody else may refer to them. */
 
 #include <stdint.h>
 
@@ -11,9 +12,22 @@
 struct rte_mbuf;
 
 /* Decide one frame and, when it is forwarded or answered, write its headers: into the mbuf's
- * headroom, with Ethernet padding trimmed. The frame must lie in one segment that nobody else
- * refers to. Counts in row `worker`. *ret_trace says what was decided and why. */
+ * headroom, with Ethernet padding trimmed. Counts in row `worker`. *ret_trace says what was decided
+ * and why. */
 void dpdk_process(const struct lb_tables *tables, uint32_t worker, const struct lb_moment *moment,
 		  struct rte_mbuf *mbuf, struct lb_trace *ret_trace);
+
+#define DPDK_BURST 32U
+
+/* What is to become of a frame. */
+struct dpdk_fate {
+	uint32_t verdict; /* enum lb_verdict */
+	uint32_t ifindex; /* LB_FORWARD: the interface it leaves by; 0: the port it came from */
+};
+
+/* The same for up to DPDK_BURST frames at once, which overlaps their cache misses. */
+void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
+			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
+			struct dpdk_fate *ret_fates);
 
 #endif

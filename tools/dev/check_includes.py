@@ -31,7 +31,8 @@ RULES = {
     "dataplane/native": [CORE, BASE],
     "dataplane/xdp": [CORE, BASE, "bpf/balancer.h", "bpf/balancer.skel.h",
                       "bpf/dispatcher.skel.h"],
-    "dataplane/dpdk": [CORE, BASE, "dataplane/native/"],
+    # A service of its own: it reads the configuration for its CPUs and ports.
+    "dataplane/dpdk": [CORE, BASE, "dataplane/native/", "controlplane/config/"],
     "bpf": [CORE],
     # The control plane: each part by itself, vip/ and the program put them together.
     "controlplane/base": [],
