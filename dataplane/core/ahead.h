@@ -19,18 +19,25 @@
 
 #define LB_AHEAD(address) __builtin_prefetch(address)
 
-/* A packet on its way through the steps. kind 0: not common. */
+/* A packet on its way through the steps: what later ones need, no more, so that a burst of them
+ * stays in the nearest cache. kind 0: not common. */
 struct lb_ahead {
 	const void *data, *end;
+	const struct lb_service *service_record;
+	const __u16 *slot_word;
+	const struct lb_real *real_record;
 	__u64 hash;
 	__u32 length; /* of what follows the IP header */
-	__u32 word;   /* of the VIP key */
-	__u32 slot;   /* where it stands in the table of slots */
-	__u32 kind;   /* 4 or 6 */
+	__u32 word;   /* of the VIP key; its third byte is the protocol */
+	__u32 vip;    /* where the VIP key's probe begins */
+	__u32 service;
+	__u32 slot;
+	__u32 real;
+	__u32 kind; /* 4 or 6 */
 };
 
-LB_ALWAYS_INLINE int lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a,
-				   const struct lb_ip4 *ip)
+LB_ALWAYS_INLINE __u32 lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a,
+				     const struct lb_ip4 *ip)
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const __u32 dst = lb_get32(ip->dst);
@@ -38,21 +45,23 @@ LB_ALWAYS_INLINE int lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a
 	if (!lb_common_length4(ip, a->end, &a->length))
 		return 0;
 	a->word = lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4);
-	LB_AHEAD(lb_table_vip(t, lb_hash_vip4(dst, a->word)));
+	a->vip = lb_hash_vip4(dst, a->word);
+	LB_AHEAD(lb_table_vip(t, a->vip));
 	a->hash =
 		lb_hash_flow4(lb_table_node(t), lb_get32(ip->src), dst, lb_ports(l4), ip->protocol);
 	return 4;
 }
 
-LB_ALWAYS_INLINE int lb_ahead_key6(const struct lb_target *t, struct lb_ahead *a,
-				   const struct lb_ip6 *ip)
+LB_ALWAYS_INLINE __u32 lb_ahead_key6(const struct lb_target *t, struct lb_ahead *a,
+				     const struct lb_ip6 *ip)
 {
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 
 	if (!lb_common_length6(ip, a->end, &a->length))
 		return 0;
 	a->word = lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6);
-	LB_AHEAD(lb_table_vip(t, lb_hash_vip6(ip->dst, a->word)));
+	a->vip = lb_hash_vip6(ip->dst, a->word);
+	LB_AHEAD(lb_table_vip(t, a->vip));
 	a->hash = lb_hash_flow6(lb_table_node(t), ip->src, ip->dst, lb_ports(l4), ip->next_header);
 	return 6;
 }
@@ -62,77 +71,86 @@ LB_ALWAYS_INLINE void lb_ahead_key(const struct lb_target *t, struct lb_ahead *a
 {
 	const struct lb_eth *eth = a->data;
 	const void *ip = eth + 1;
-	int kind = 0;
 
+	a->kind = 0;
 	if (ip + sizeof(struct lb_ip4) + sizeof(struct lb_tcp) > a->end || (eth->dst[0] & 1))
-		kind = 0;
-	else if (eth->proto == LB_BE16(LB_ETH_P_IP4))
-		kind = lb_ahead_key4(t, a, ip);
+		return;
+	if (LB_LIKELY(eth->proto == LB_BE16(LB_ETH_P_IP4)))
+		a->kind = lb_ahead_key4(t, a, ip);
 	else if (eth->proto == LB_BE16(LB_ETH_P_IP6) &&
 		 ip + sizeof(struct lb_ip6) + sizeof(struct lb_tcp) <= a->end)
-		kind = lb_ahead_key6(t, a, ip);
-	a->kind = (__u32)kind;
+		a->kind = lb_ahead_key6(t, a, ip);
 }
 
-LB_ALWAYS_INLINE int lb_ahead_find(const struct lb_target *t, const struct lb_ahead *a,
-				   struct lb_decision *d)
+LB_ALWAYS_INLINE const void *lb_ahead_l4(const struct lb_ahead *a)
+{
+	return a->data + sizeof(struct lb_eth) +
+	       (a->kind == 4 ? sizeof(struct lb_ip4) : sizeof(struct lb_ip6));
+}
+
+LB_ALWAYS_INLINE __u32 lb_ahead_find(const struct lb_target *t, const struct lb_ahead *a)
 {
 	const void *ip = a->data + sizeof(struct lb_eth);
 
-	if (a->kind == 4) {
-		const struct lb_ip4 *ip4 = ip;
-
-		d->service = lb_vip_find4(t, lb_get32(ip4->dst), a->word);
-		d->ip_length = a->length + (__u32)sizeof(*ip4);
-		d->inner_family = 4;
-		ip = ip4 + 1;
-	} else {
-		const struct lb_ip6 *ip6 = ip;
-
-		d->service = lb_vip_find6(t, ip6->dst, a->word);
-		d->ip_length = a->length + (__u32)sizeof(*ip6);
-		d->inner_family = 6;
-		ip = ip6 + 1;
-	}
-	d->padding = (__u32)(a->end - ip) - a->length;
-	/* The word's third byte is the protocol. */
-	return lb_common_serve(t, ip, a->end, a->length, (__u8)(a->word >> 16), d);
+	if (LB_LIKELY(a->kind == 4))
+		return lb_vip_probe4(t, a->vip, lb_get32(((const struct lb_ip4 *)ip)->dst),
+				     a->word);
+	return lb_vip_probe6(t, a->vip, ((const struct lb_ip6 *)ip)->dst, a->word);
 }
 
-LB_ALWAYS_INLINE void lb_ahead_service(const struct lb_target *t, struct lb_ahead *a,
-				       struct lb_decision *d)
+LB_ALWAYS_INLINE void lb_ahead_service(const struct lb_target *t, struct lb_ahead *a)
 {
+	struct lb_decision d;
+	__u32 at;
+
 	if (!a->kind)
 		return;
-	if (!lb_ahead_find(t, a, d) || !lb_common_slot(a->hash, d, &a->slot)) {
+	d.service = lb_ahead_find(t, a);
+	if (!lb_common_serve(t, lb_ahead_l4(a), a->end, a->length, (__u8)(a->word >> 16), &d) ||
+	    !lb_common_slot(a->hash, &d, &at)) {
 		a->kind = 0;
 		return;
 	}
-	LB_AHEAD(lb_table_slot(t, a->slot));
+	a->service = d.service;
+	a->service_record = d.service_record;
+	a->slot = d.slot;
+	a->slot_word = lb_table_slot(t, at);
+	LB_AHEAD(a->slot_word);
 }
 
-LB_ALWAYS_INLINE void lb_ahead_slot(const struct lb_target *t, struct lb_ahead *a,
-				    struct lb_decision *d)
+LB_ALWAYS_INLINE void lb_ahead_slot(const struct lb_target *t, struct lb_ahead *a)
 {
 	if (!a->kind)
 		return;
-	d->real = lb_slot_word(t, a->slot);
-	if (d->real & LB_SLOT_TRACKED) {
-		LB_AHEAD(lb_table_flow(t, lb_flow_bucket(a->hash, lb_table_node(t)->flow_buckets)));
-		LB_AHEAD(lb_table_previous(t, a->slot));
+	a->real = a->slot_word ? LB_READ_ONCE(*a->slot_word) : 0;
+	if (LB_UNLIKELY(a->real & LB_SLOT_TRACKED)) {
+		const struct lb_node *node = lb_table_node(t);
+
+		LB_AHEAD(lb_table_flow(t, lb_flow_bucket(a->hash, node->flow_buckets)));
+		LB_AHEAD(lb_table_previous(t, a->service_record->ring_start + a->slot));
 		a->kind = 0;
 		return;
 	}
-	LB_AHEAD(lb_table_real(t, d->real));
+	a->real_record = lb_table_real(t, a->real);
+	LB_AHEAD(a->real_record);
 }
 
 LB_ALWAYS_INLINE int lb_ahead_real(const struct lb_target *t, const struct lb_ahead *a,
 				   struct lb_decision *d)
 {
-	if (!a->kind)
+	const void *l4 = lb_ahead_l4(a);
+
+	if (!a->kind || LB_UNLIKELY(!a->real_record))
 		return 0;
+	d->service = a->service;
+	d->service_record = a->service_record;
+	d->slot = a->slot;
+	d->entropy = lb_hash_entropy(a->hash);
+	d->ip_length = (__u32)(l4 - a->data) - (__u32)sizeof(struct lb_eth) + a->length;
+	d->padding = (__u32)(a->end - l4) - a->length;
+	d->inner_family = (__u8)a->kind;
 	d->n_tags = d->n_tags_out = 0;
-	return lb_common_real(t, lb_table_node(t), a->data, d->real, d);
+	return lb_common_way(lb_table_node(t), a->data, a->real, a->real_record, d);
 }
 
 #endif

@@ -154,7 +154,22 @@ LB_ALWAYS_INLINE int lb_common_slot(__u64 hash, struct lb_decision *d, __u32 *re
 	return 1;
 }
 
-/* The way to the real of a slot's word. d->ip_length is set. */
+/* The way to the real of this number. d->ip_length is set. */
+LB_ALWAYS_INLINE int lb_common_way(const struct lb_node *node, const struct lb_eth *eth, __u32 id,
+				   const struct lb_real *real, struct lb_decision *d)
+{
+	d->real = id;
+	d->nexthop = LB_READ_ONCE(real->nexthop);
+	d->iface = &node->ifaces[lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX];
+	d->real_record = real;
+	d->grow_bytes = real->grow_bytes;
+	/* No interface, real 0 among them, has no MTU. */
+	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->common_mtu))
+		return 0;
+	return d->grow_bytes || lb_nexthop_mac(eth->src) != (d->nexthop & LB_NEXTHOP_MAC);
+}
+
+/* The same for a slot's word. */
 LB_ALWAYS_INLINE int lb_common_real(const struct lb_target *t, const struct lb_node *node,
 				    const struct lb_eth *eth, __u32 word, struct lb_decision *d)
 {
@@ -165,15 +180,7 @@ LB_ALWAYS_INLINE int lb_common_real(const struct lb_target *t, const struct lb_n
 	real = lb_table_real(t, word);
 	if (LB_UNLIKELY(!real))
 		return 0;
-	d->real = word;
-	d->nexthop = LB_READ_ONCE(real->nexthop);
-	d->iface = &node->ifaces[lb_nexthop_iface(d->nexthop) % LB_IFACES_MAX];
-	d->real_record = real;
-	d->grow_bytes = real->grow_bytes;
-	/* No interface, real 0 among them, has no MTU. */
-	if (LB_UNLIKELY(d->ip_length + d->grow_bytes > d->iface->common_mtu))
-		return 0;
-	return d->grow_bytes || lb_nexthop_mac(eth->src) != (d->nexthop & LB_NEXTHOP_MAC);
+	return lb_common_way(node, eth, word, real, d);
 }
 
 LB_ALWAYS_INLINE int lb_common_pick(const struct lb_target *t, const struct lb_node *node,

@@ -31,11 +31,9 @@
 #include "dataplane/core/hash.h"
 #include "dataplane/core/tables.h"
 
-/* The service behind a VIP key, or LB_SERVICE_NONE. */
-LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, __be32 addr, __u32 word)
+/* The service behind a VIP key whose probe begins at `at`, or LB_SERVICE_NONE. */
+LB_ALWAYS_INLINE __u32 lb_vip_probe4(const struct lb_target *t, __u32 at, __be32 addr, __u32 word)
 {
-	__u32 at = lb_hash_vip4(addr, word);
-
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
 		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
@@ -50,10 +48,14 @@ LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, __be32 addr, __u3
 	return LB_SERVICE_NONE;
 }
 
-LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const void *addr, __u32 word)
+LB_ALWAYS_INLINE __u32 lb_vip_find4(const struct lb_target *t, __be32 addr, __u32 word)
 {
-	__u32 at = lb_hash_vip6(addr, word);
+	return lb_vip_probe4(t, lb_hash_vip4(addr, word), addr, word);
+}
 
+LB_ALWAYS_INLINE __u32 lb_vip_probe6(const struct lb_target *t, __u32 at, const void *addr,
+				     __u32 word)
+{
 	LB_NO_UNROLL
 	for (__u32 i = 0; i < LB_VIP_PROBE_MAX; i++) {
 		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
@@ -68,6 +70,11 @@ LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const void *addr,
 			return service;
 	}
 	return LB_SERVICE_NONE;
+}
+
+LB_ALWAYS_INLINE __u32 lb_vip_find6(const struct lb_target *t, const void *addr, __u32 word)
+{
+	return lb_vip_probe6(t, lb_hash_vip6(addr, word), addr, word);
 }
 
 /* A slot, counted from the start of the slots table: its real and LB_SLOT_TRACKED. */

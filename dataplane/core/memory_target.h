@@ -61,9 +61,7 @@ static inline const struct lb_service *lb_table_service(const struct lb_target *
 static inline const __u16 *lb_memory_slot(const struct lb_slot_line *lines, __u32 slot,
 					  __u32 n_lines)
 {
-	const __u32 line = slot / LB_SLOTS_PER_LINE;
-
-	return line < n_lines ? &lines[line].slot[slot % LB_SLOTS_PER_LINE] : (void *)0;
+	return slot < n_lines * LB_SLOTS_PER_LINE ? (const __u16 *)lines + slot : (void *)0;
 }
 
 static inline const __u16 *lb_table_slot(const struct lb_target *t, __u32 slot)

@@ -60,6 +60,23 @@ static inline int cut_tail(struct rte_mbuf *mbuf, uint32_t bytes)
 
 /* ---- what becomes of one ---- */
 
+/* The headers of a whole frame of one segment: what lies behind its packet is cut off and room is
+ * made for them at once. */
+static __rte_always_inline int encapsulate_whole(struct rte_mbuf *mbuf, const struct lb_decision *d,
+						 const void *end, uint32_t grow_bytes)
+{
+	const uint32_t padding = grow_bytes ? d->padding : 0;
+	uint8_t *data;
+
+	if (unlikely(mbuf->data_off < grow_bytes))
+		return -1;
+	mbuf->data_off = (uint16_t)(mbuf->data_off - grow_bytes);
+	mbuf->data_len = (uint16_t)(mbuf->data_len + grow_bytes - padding);
+	mbuf->pkt_len = mbuf->data_len;
+	data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	return lb_write_headers(data, (const uint8_t *)end - padding, d, grow_bytes, 0);
+}
+
 /* With grow_bytes a constant the headers are written without asking again what they are. */
 static __rte_always_inline int encapsulate(struct rte_mbuf *mbuf, const struct lb_decision *d,
 					   uint32_t grow_bytes, uint32_t n_tags, int more)
@@ -72,9 +89,9 @@ static __rte_always_inline int encapsulate(struct rte_mbuf *mbuf, const struct l
 static __rte_always_inline int
 encapsulate_by_kind(struct rte_mbuf *mbuf, const struct lb_decision *d, uint32_t n_tags, int more)
 {
-	switch (d->grow_bytes) {
-	case LB_GROW_IP4:
+	if (likely(d->grow_bytes == LB_GROW_IP4))
 		return encapsulate(mbuf, d, LB_GROW_IP4, n_tags, more);
+	switch (d->grow_bytes) {
 	case LB_GROW_IP6:
 		return encapsulate(mbuf, d, LB_GROW_IP6, n_tags, more);
 	case LB_GROW_GUE4:
@@ -84,6 +101,26 @@ encapsulate_by_kind(struct rte_mbuf *mbuf, const struct lb_decision *d, uint32_t
 	default:
 		return encapsulate(mbuf, d, 0, n_tags, more);
 	}
+}
+
+static __rte_always_inline int encapsulate_common(struct rte_mbuf *mbuf,
+						  const struct lb_decision *d, const void *end)
+{
+	if (unlikely(mbuf->nb_segs > 1))
+		return cut_tail(mbuf, d->grow_bytes ? rte_pktmbuf_pkt_len(mbuf) -
+							      (uint32_t)sizeof(struct lb_eth) -
+							      d->ip_length
+						    : 0) ||
+		       encapsulate_by_kind(mbuf, d, 0, 0);
+	if (likely(d->grow_bytes == LB_GROW_IP4))
+		return encapsulate_whole(mbuf, d, end, LB_GROW_IP4);
+	if (d->grow_bytes == LB_GROW_IP6)
+		return encapsulate_whole(mbuf, d, end, LB_GROW_IP6);
+	if (d->grow_bytes == LB_GROW_GUE4)
+		return encapsulate_whole(mbuf, d, end, LB_GROW_GUE4);
+	if (d->grow_bytes == LB_GROW_GUE6)
+		return encapsulate_whole(mbuf, d, end, LB_GROW_GUE6);
+	return encapsulate_whole(mbuf, d, end, 0);
 }
 
 static enum lb_reason forward(const struct lb_target *t, struct rte_mbuf *mbuf,
@@ -181,33 +218,36 @@ static inline struct dpdk_fate fate_of(enum lb_reason reason, const struct lb_de
 	return fate;
 }
 
-static inline struct dpdk_fate finish(struct lb_target *t, struct rte_mbuf *mbuf,
-				      const struct lb_ahead *a, struct lb_decision *d)
+/* A frame that left the common way. What it needs is made here again: were it shared with the
+ * common way, that could keep none of it in registers. */
+static __rte_noinline struct dpdk_fate finish_any(const struct lb_tables *tables, uint32_t worker,
+						  const struct lb_moment *moment,
+						  struct rte_mbuf *mbuf)
 {
-	enum lb_reason reason = LB_REASON_forwarded;
+	const struct lb_target t =
+		lb_memory_target(tables, worker, rte_pktmbuf_pkt_len(mbuf), moment);
+	struct lb_decision d = {0};
 
-	t->frame_bytes = rte_pktmbuf_pkt_len(mbuf);
-	if (likely(lb_ahead_real(t, a, d))) {
-		if (unlikely(cut_tail(mbuf, d->grow_bytes ? d->padding : 0) ||
-			     encapsulate_by_kind(mbuf, d, 0, 0))) {
-			reason = LB_REASON_no_headroom;
-			lb_count(t, reason, t->frame_bytes);
-		} else {
-			lb_count_forwarded(t, reason, d);
-		}
-	} else {
-		*d = (struct lb_decision){0};
-		reason = process_any(t, mbuf, d);
-	}
-	return fate_of(reason, d);
+	return fate_of(process_any(&t, mbuf, &d), &d);
+}
+
+static __rte_noinline void count_no_headroom(const struct lb_tables *tables, uint32_t worker,
+					     uint32_t bytes)
+{
+	const struct lb_moment moment = {0};
+	const struct lb_target t = lb_memory_target(tables, worker, bytes, &moment);
+
+	lb_count(&t, LB_REASON_no_headroom, bytes);
 }
 
 void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
 			struct dpdk_fate *ret_fates)
 {
-	struct lb_target t = lb_memory_target(tables, worker, 0, moment);
-	struct lb_decision d[DPDK_BURST];
+	/* A copy that nobody else has the address of: its members needn't be read again after each
+	 * store. */
+	const struct lb_tables own = *tables;
+	const struct lb_target t = lb_memory_target(&own, worker, 0, moment);
 	struct lb_ahead a[DPDK_BURST];
 
 	for (uint32_t i = 0; i < n; i++)
@@ -218,9 +258,22 @@ void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 		lb_ahead_key(&t, &a[i]);
 	}
 	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_service(&t, &a[i], &d[i]);
+		lb_ahead_service(&t, &a[i]);
 	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_slot(&t, &a[i], &d[i]);
-	for (uint32_t i = 0; i < n; i++)
-		ret_fates[i] = finish(&t, mbufs[i], &a[i], &d[i]);
+		lb_ahead_slot(&t, &a[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct lb_decision d;
+
+		if (unlikely(!lb_ahead_real(&t, &a[i], &d))) {
+			ret_fates[i] = finish_any(tables, worker, moment, mbufs[i]);
+			continue;
+		}
+		ret_fates[i] = fate_of(LB_REASON_forwarded, &d);
+		if (unlikely(encapsulate_common(mbufs[i], &d, a[i].end))) {
+			count_no_headroom(tables, worker, (uint32_t)(a[i].end - a[i].data));
+			ret_fates[i].verdict = LB_DROP;
+			continue;
+		}
+		lb_count_forwarded(&t, LB_REASON_forwarded, &d);
+	}
 }
