@@ -138,6 +138,9 @@ int dpdk_eal_start(const struct dpdk_options *opt, struct err *err)
 	struct words w = {.n = 0};
 	int rc;
 
+	/* The AF_XDP driver's program is to be attached as it is: ours takes its place. */
+	if (setenv("LIBXDP_SKIP_DISPATCHER", "1", 0) < 0)
+		return err_set(err, -errno, "set LIBXDP_SKIP_DISPATCHER: %s", strerror(errno));
 	add(&w, "fairway-dpdk");
 	add(&w, "--file-prefix=fairway-%s-%d", opt->node, (int)getpid());
 	add(&w, "--no-telemetry");

@@ -20,6 +20,7 @@
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/probe.h"
+#include "dataplane/dpdk/steer.h"
 #include "dataplane/dpdk/tables.h"
 #include "dataplane/dpdk/worker.h"
 
@@ -79,6 +80,36 @@ static int block_signals(struct engine *e, struct err *err)
 	if (sigprocmask(SIG_BLOCK, &e->signals, NULL) < 0)
 		return err_set(err, -errno, "block signals: %s", strerror(errno));
 	return 0;
+}
+
+/* ---- interfaces that the kernel keeps ---- */
+
+static bool has_kernel_ports(const struct engine *e)
+{
+	for (uint16_t i = 0; i < e->opt->n_ports; i++)
+		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL)
+			return true;
+	return false;
+}
+
+static int clear_steering(const struct engine *e, struct err *err)
+{
+	int rc = 0;
+
+	for (uint16_t i = 0; i < e->opt->n_ports && rc == 0; i++)
+		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL)
+			rc = dpdk_steer_clear(e->opt->dir, e->opt->ports[i].interface, err);
+	return rc;
+}
+
+static int put_steering(const struct engine *e, const struct lb_tables *tables, struct err *err)
+{
+	int rc = 0;
+
+	for (uint16_t i = 0; i < e->opt->n_ports && rc == 0; i++)
+		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL)
+			rc = dpdk_steer_put(e->opt->dir, e->opt->ports[i].interface, tables, err);
+	return rc;
 }
 
 /* ---- tables ---- */
@@ -175,6 +206,8 @@ static void follow_tables(struct engine *e)
 	rc = dpdk_tables_open(e->opt->dir, e->page, &next, &err);
 	if (rc == 0) {
 		rc = check_rows(e, next, &err);
+		if (rc == 0)
+			rc = put_steering(e, &next->tables, &err);
 		if (rc < 0)
 			dpdk_tables_close(next);
 	}
@@ -245,6 +278,8 @@ static int start(struct engine *e, struct err *err)
 	if (rc == 0)
 		rc = claim_page(e, clock_now_ns(), err);
 	if (rc == 0)
+		rc = clear_steering(e, err);
+	if (rc == 0)
 		rc = dpdk_eal_start(e->opt, err);
 	if (rc < 0)
 		return rc;
@@ -254,8 +289,12 @@ static int start(struct engine *e, struct err *err)
 		rc = start_ports(e, err);
 	if (rc == 0)
 		rc = start_workers(e, clock_now_ns(), err);
+	/* Now that there is somebody to take the packets. */
+	if (rc == 0)
+		rc = put_steering(e, &e->current->tables, err);
 	if (rc < 0)
 		return rc;
+	e->page->engine.fallback = has_kernel_ports(e);
 	e->page->engine.generation = e->current->generation;
 	set_state(e, LB_PAGE_RUNNING);
 	log_info(MODULE, "running", "workers=%u ports=%u generation=%llu", e->shared.n_workers,
@@ -375,11 +414,15 @@ static void end(struct engine *e)
 		rte_eal_mp_wait_lcore();
 	if (e->page && e->page->engine.pid == (uint32_t)getpid())
 		set_state(e, LB_PAGE_ENDED);
-	for (uint16_t i = 0; i < e->shared.n_ports; i++)
-		dpdk_port_stop(&e->shared.ports[i]);
 	dpdk_probe_free(e->probe);
-	if (e->eal)
-		rte_eal_cleanup();
+	/* The AF_XDP driver would take the steering program off the interface when it is closed.
+	 * Its sockets go with the process. */
+	if (!has_kernel_ports(e)) {
+		for (uint16_t i = 0; i < e->shared.n_ports; i++)
+			dpdk_port_stop(&e->shared.ports[i]);
+		if (e->eal)
+			rte_eal_cleanup();
+	}
 	dpdk_tables_close(e->old);
 	dpdk_tables_close(e->current);
 	dpdk_page_close(e->page);

@@ -32,7 +32,8 @@ RULES = {
     "dataplane/xdp": [CORE, BASE, "bpf/balancer.h", "bpf/balancer.skel.h",
                       "bpf/dispatcher.skel.h"],
     # A service of its own: it reads the configuration for its CPUs and ports.
-    "dataplane/dpdk": [CORE, BASE, "dataplane/native/", "controlplane/config/"],
+    "dataplane/dpdk": [CORE, BASE, "dataplane/native/", "controlplane/config/",
+                       "bpf/steer.skel.h"],
     "bpf": [CORE],
     # The control plane: each part by itself, vip/ and the program put them together.
     "controlplane/base": [],
