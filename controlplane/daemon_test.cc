@@ -448,7 +448,10 @@ TEST_F(Edge, MetricsAreWellFormedAndTellWhatTheApiTells)
 	write_config(swapped(yaml(), "listen: none", "listen: \"127.0.0.1:9477\""));
 	start_reals();
 	start();
-	ASSERT_TRUE(eventually([&] { return get("status.get", "reals.up") == "2"; }));
+	ASSERT_TRUE(eventually([&] {
+		return get("status.get", "reals.up") == "2" &&
+		       get("status.get", "vips.announced") == "1";
+	}));
 	send_packets(7);
 	std::string text = sh(curl + "http://127.0.0.1:9477/metrics");
 	std::stringstream lines(text);
