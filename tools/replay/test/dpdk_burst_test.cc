@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The DPDK engine takes frames in bursts and in segments; both must be decided as the native core
+ * decides each frame by itself. The frames are those of all scenarios, over tables that have some
+ * of everything. */
+#include <gtest/gtest.h>
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <vector>
+
+extern "C" {
+#include "dataplane/core/reasons.h"
+#include "dataplane/dpdk/offline.h"
+#include "dataplane/dpdk/process.h"
+#include "dataplane/native/native.h"
+#include "dataplane/native/test/world.h"
+}
+
+namespace
+{
+
+/* Buffers of the test, and frames that fit one. */
+constexpr unsigned BUFFERS = 8191;
+constexpr size_t FRAME_MAX = RTE_MBUF_DEFAULT_DATAROOM - 100;
+
+using Bytes = std::vector<uint8_t>;
+
+/* What became of a frame. */
+struct Result {
+	uint32_t verdict;
+	Bytes frame;
+
+	bool operator==(const Result &o) const
+	{
+		return verdict == o.verdict && (verdict == LB_DROP || frame == o.frame);
+	}
+};
+
+std::vector<Bytes> scenario_frames()
+{
+	std::vector<std::filesystem::path> paths;
+	std::vector<Bytes> frames;
+
+	for (auto &entry : std::filesystem::directory_iterator(FRAMES_FOLDER))
+		paths.push_back(entry.path());
+	std::sort(paths.begin(), paths.end());
+	for (auto &path : paths) {
+		std::ifstream file(path, std::ios::binary);
+
+		frames.emplace_back(std::istreambuf_iterator<char>(file),
+				    std::istreambuf_iterator<char>());
+	}
+	return frames;
+}
+
+class Burst : public ::testing::Test
+{
+      protected:
+	/* EAL starts once in a process. */
+	static void SetUpTestSuite()
+	{
+		struct err err;
+
+		ASSERT_EQ(dpdk_offline_open(&offline, &err), 0) << err.text;
+		pool = rte_pktmbuf_pool_create("burst-test", BUFFERS, 0, 0,
+					       RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+		ASSERT_NE(pool, nullptr);
+	}
+	static void TearDownTestSuite()
+	{
+		rte_mempool_free(pool);
+		dpdk_offline_free(offline);
+	}
+
+	void SetUp() override
+	{
+		const struct lb_dims dims = world_dims();
+
+		for (struct lb_tables *t : {&tables, &reference}) {
+			ASSERT_EQ(native_tables_init(t, &dims), 0);
+			world_write(t);
+		}
+		frames = scenario_frames();
+		ASSERT_GT(frames.size(), 100U);
+		frames.erase(std::remove_if(frames.begin(), frames.end(),
+					    [](const Bytes &f) { return f.size() > FRAME_MAX; }),
+			     frames.end());
+	}
+	void TearDown() override
+	{
+		EXPECT_EQ(rte_mempool_in_use_count(pool), 0U) << "buffers were lost";
+		native_tables_fini(&tables);
+		native_tables_fini(&reference);
+	}
+
+	/* One frame by the native core, over tables of its own. */
+	Result native(const Bytes &frame)
+	{
+		Bytes buffer(NATIVE_HEADROOM + frame.size());
+		struct native_frame f = {};
+		struct lb_trace trace;
+
+		std::copy(frame.begin(), frame.end(), buffer.begin() + NATIVE_HEADROOM);
+		f.data = buffer.data() + NATIVE_HEADROOM;
+		f.len = frame.size();
+		f.headroom = NATIVE_HEADROOM;
+		native_process(&reference, 0, &moment, &f, &trace);
+		return {trace.verdict, Bytes(f.data, f.data + f.len)};
+	}
+
+	/* A chain of segments of at most `piece` bytes. */
+	struct rte_mbuf *mbuf_of(const Bytes &frame, size_t piece)
+	{
+		struct rte_mbuf *head = nullptr;
+		size_t at = 0;
+
+		do {
+			const size_t n = std::min(piece, frame.size() - at);
+			struct rte_mbuf *segment = rte_pktmbuf_alloc(pool);
+
+			if (!segment)
+				return nullptr;
+			if (n)
+				memcpy(rte_pktmbuf_append(segment, (uint16_t)n), &frame[at], n);
+			at += n;
+			if (!head)
+				head = segment;
+			else if (rte_pktmbuf_chain(head, segment) < 0)
+				return nullptr;
+		} while (at < frame.size());
+		return head;
+	}
+
+	std::vector<Result> burst(const std::vector<Bytes> &list, size_t piece)
+	{
+		std::vector<struct rte_mbuf *> mbufs;
+		std::vector<struct dpdk_fate> fates(list.size());
+		std::vector<Result> results;
+
+		for (auto &frame : list)
+			mbufs.push_back(mbuf_of(frame, piece));
+		dpdk_process_burst(&tables, 0, &moment, mbufs.data(), (uint32_t)list.size(),
+				   fates.data());
+		for (size_t i = 0; i < list.size(); i++) {
+			Bytes out(rte_pktmbuf_pkt_len(mbufs[i]));
+			const void *at =
+				rte_pktmbuf_read(mbufs[i], 0, (uint32_t)out.size(), out.data());
+
+			if (at && at != out.data())
+				memcpy(out.data(), at, out.size());
+			EXPECT_NE(rte_mbuf_check(mbufs[i], 1, nullptr), -1) << "a broken chain";
+			results.push_back({fates[i].verdict, out});
+			rte_pktmbuf_free(mbufs[i]);
+		}
+		return results;
+	}
+
+	/* Both have counted the same. */
+	void expect_equal_counters()
+	{
+		for (uint32_t i = 0; i < tables.dims.counter_stride; i++) {
+			EXPECT_EQ(tables.counters[i].packets, reference.counters[i].packets) << i;
+			EXPECT_EQ(tables.counters[i].bytes, reference.counters[i].bytes) << i;
+		}
+	}
+
+	void expect_as_native(size_t piece)
+	{
+		std::mt19937 random(1);
+		unsigned rounds = 0;
+
+		for (size_t at = 0; at < frames.size(); rounds++) {
+			const size_t most =
+				std::min<size_t>(DPDK_BURST, BUFFERS * piece / FRAME_MAX);
+			const size_t n = std::min<size_t>(1 + random() % most, frames.size() - at);
+			const std::vector<Bytes> list(frames.begin() + (long)at,
+						      frames.begin() + (long)(at + n));
+			const std::vector<Result> got = burst(list, piece);
+
+			for (size_t i = 0; i < n; i++)
+				EXPECT_TRUE(got[i] == native(list[i]))
+					<< "frame " << at + i << " of " << list[i].size()
+					<< " bytes, in pieces of " << piece;
+			at += n;
+		}
+		EXPECT_GT(rounds, 10U);
+		expect_equal_counters();
+	}
+
+	static struct dpdk_offline *offline;
+	static struct rte_mempool *pool;
+	struct lb_tables tables = {}, reference = {};
+	struct lb_moment moment = {1000000000, 0, 0};
+	std::vector<Bytes> frames;
+};
+
+struct dpdk_offline *Burst::offline;
+struct rte_mempool *Burst::pool;
+
+TEST_F(Burst, DecidesEachFrameAsTheNativeCoreDoes)
+{
+	expect_as_native(FRAME_MAX);
+}
+
+/* The same frames again and again meet their own entries of flows and fragments. */
+TEST_F(Burst, MeetsItsOwnFlowsInTheOrderOfArrival)
+{
+	std::mt19937 random(2);
+
+	for (int round = 0; round < 20; round++) {
+		std::vector<Bytes> list;
+
+		for (unsigned i = 0; i < DPDK_BURST; i++)
+			list.push_back(frames[random() % frames.size()]);
+		const std::vector<Result> got = burst(list, FRAME_MAX);
+
+		for (size_t i = 0; i < list.size(); i++)
+			EXPECT_TRUE(got[i] == native(list[i]))
+				<< "round " << round << " frame " << i;
+	}
+	expect_equal_counters();
+}
+
+TEST_F(Burst, TakesFramesInSegmentsAsThoughTheyWereWhole)
+{
+	for (size_t piece : {1, 7, 14, 33, 54, 60, 128, 255, 256, 300, 1000}) {
+		expect_as_native(piece);
+		if (HasFailure())
+			break;
+	}
+}
+
+} // namespace
