@@ -7,39 +7,11 @@
 
 #include "dataplane/xdp/engine.h"
 
-/* The maps of the program, in the order of struct xdp_set.fd. X(pin, name in the object, field of
- * lb_tables, bytes of an element, elements, both from dims d) */
-#define XDP_TABLES(X)                                                                              \
-	X(lb_node, ".data.node", node, sizeof(struct lb_node), 1)                                  \
-	X(lb_vips, "lb_vips", vips, d->vip_entries * sizeof(struct lb_vip_entry), 1)               \
-	X(lb_services, "lb_services", services, d->services * sizeof(struct lb_service), 1)        \
-	X(lb_slots, "lb_slots", slots, xdp_element(sizeof(struct lb_slot_line), d->slot_lines),    \
-	  xdp_elements(sizeof(struct lb_slot_line), d->slot_lines))                                \
-	X(lb_previous, "lb_previous", previous, sizeof(struct lb_slot_line), d->slot_lines)        \
-	X(lb_reals, "lb_reals", reals, d->reals * sizeof(struct lb_real), 1)                       \
-	X(lb_flows, "lb_flows", flows, sizeof(struct lb_bucket), d->flow_buckets)                  \
-	X(lb_fragments, "lb_fragments", fragments, sizeof(struct lb_bucket), d->fragment_buckets)  \
-	X(lb_denied, "lb_denied", denied, d->deny_entries * sizeof(struct lb_vip_entry), 1)        \
-	X(lb_limits, "lb_limits", limits, d->limits * sizeof(struct lb_limit), 1)                  \
-	X(lb_counters, "lb_counters", counters,                                                    \
-	  xdp_element(d->counter_stride * sizeof(struct lb_counter), d->counter_rows),             \
-	  xdp_elements(d->counter_stride * sizeof(struct lb_counter), d->counter_rows))
-
-/* Tables of many parts are one element where the kernel allows one so large, which the program then
- * reads at a constant address. Bytes of an element and number of elements, for so many parts of so
- * many bytes. */
-size_t xdp_element(size_t bytes, uint32_t parts);
-uint32_t xdp_elements(size_t bytes, uint32_t parts);
-
-/* The size of a map's elements and how many it has. */
-struct xdp_shape {
-	uint32_t bytes;
-	uint32_t elements;
-};
-
+/* The maps of the program: one for each table of LB_TABLES, in its order, which is that of
+ * struct xdp_set.fd. How a table is laid out in its map: set.c. */
 enum {
-#define XDP_TABLE_ENUM(map, name, field, bytes, elements) XDP_MAP_##map,
-	XDP_TABLES(XDP_TABLE_ENUM)
+#define XDP_TABLE_ENUM(name, field, bytes) XDP_MAP_##name,
+	LB_TABLES(XDP_TABLE_ENUM)
 #undef XDP_TABLE_ENUM
 		XDP_MAPS
 };

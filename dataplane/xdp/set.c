@@ -17,16 +17,23 @@
 /* Room for the verifier's log of a refused program. */
 #define LOG_BYTES (1U << 20)
 
+const char *const xdp_pin_names[XDP_MAPS] = {
+#define XDP_TABLE_PIN(name, field, bytes) [XDP_MAP_##name] = #name,
+	LB_TABLES(XDP_TABLE_PIN)
+#undef XDP_TABLE_PIN
+};
+
 const char *const xdp_map_names[XDP_MAPS] = {
-#define XDP_TABLE_NAME(map, name, field, bytes, elements) name,
-	XDP_TABLES(XDP_TABLE_NAME)
+#define XDP_TABLE_NAME(name, field, bytes)                                                         \
+	[XDP_MAP_##name] = XDP_MAP_##name == XDP_MAP_lb_node ? ".data.node" : #name,
+	LB_TABLES(XDP_TABLE_NAME)
 #undef XDP_TABLE_NAME
 };
 
-const char *const xdp_pin_names[XDP_MAPS] = {
-#define XDP_TABLE_PIN(map, name, field, bytes, elements) #map,
-	XDP_TABLES(XDP_TABLE_PIN)
-#undef XDP_TABLE_PIN
+/* The size of a map's elements and how many it has. */
+struct xdp_shape {
+	uint32_t bytes;
+	uint32_t elements;
 };
 
 void xdp_set_init(struct xdp_set *s)
@@ -40,21 +47,13 @@ void xdp_set_init(struct xdp_set *s)
 static void **table_pointer(struct lb_tables *t, int map)
 {
 	switch (map) {
-#define XDP_TABLE_POINTER(map, name, field, bytes, elements)                                       \
-	case XDP_MAP_##map:                                                                        \
+#define XDP_TABLE_POINTER(name, field, bytes)                                                      \
+	case XDP_MAP_##name:                                                                       \
 		return (void **)&t->field;
-		XDP_TABLES(XDP_TABLE_POINTER)
+		LB_TABLES(XDP_TABLE_POINTER)
 #undef XDP_TABLE_POINTER
 	}
 	return NULL;
-}
-
-static void shapes_of(const struct lb_dims *d, struct xdp_shape shapes[XDP_MAPS])
-{
-#define XDP_TABLE_SHAPE(map, name, field, size, count)                                             \
-	shapes[XDP_MAP_##map] = (struct xdp_shape){.bytes = (uint32_t)(size), .elements = count};
-	XDP_TABLES(XDP_TABLE_SHAPE)
-#undef XDP_TABLE_SHAPE
 }
 
 /* Linux before 6.4 takes elements of 4 MiB at most (KMALLOC_MAX_SIZE), later ones of what a 32-bit
@@ -73,14 +72,42 @@ static size_t element_max(void)
 	return max;
 }
 
-size_t xdp_element(size_t bytes, uint32_t parts)
+/* A table of so many bytes as parts of part bytes each. */
+static struct xdp_shape in_parts(size_t bytes, size_t part)
 {
-	return bytes * parts <= element_max() ? bytes * parts : bytes;
+	/* Adoption asks this of maps that may be missing. */
+	return (struct xdp_shape){.bytes = (uint32_t)part,
+				  .elements = part ? (uint32_t)(bytes / part) : 1};
 }
 
-uint32_t xdp_elements(size_t bytes, uint32_t parts)
+static struct xdp_shape shape_of(int map, size_t bytes, const struct lb_dims *d)
 {
-	return bytes * parts <= element_max() ? 1 : parts;
+	const size_t row = d->counter_stride * sizeof(struct lb_counter);
+
+	switch (map) {
+	case XDP_MAP_lb_previous:
+		return in_parts(bytes, sizeof(struct lb_slot_line));
+	case XDP_MAP_lb_flows:
+	case XDP_MAP_lb_fragments:
+		return in_parts(bytes, sizeof(struct lb_bucket));
+	/* One element where the kernel allows one so large, which the program then reads at a
+	 * constant address. */
+	case XDP_MAP_lb_slots:
+		return in_parts(bytes,
+				bytes <= element_max() ? bytes : sizeof(struct lb_slot_line));
+	case XDP_MAP_lb_counters:
+		return in_parts(bytes, bytes <= element_max() ? bytes : row);
+	default:
+		return in_parts(bytes, bytes);
+	}
+}
+
+static void shapes_of(const struct lb_dims *d, struct xdp_shape shapes[XDP_MAPS])
+{
+#define XDP_TABLE_SHAPE(name, field, size)                                                         \
+	shapes[XDP_MAP_##name] = shape_of(XDP_MAP_##name, size, d);
+	LB_TABLES(XDP_TABLE_SHAPE)
+#undef XDP_TABLE_SHAPE
 }
 
 void xdp_set_fini(struct xdp_set *s)
