@@ -166,13 +166,18 @@ static int grow(struct publish *p, enum publish_table table, uint32_t more, stru
 	return publish_regrow(p, &dims, err);
 }
 
+static bool grace_is_short(const struct publish *p)
+{
+	return !p->engine.grace_is_short || p->engine.grace_is_short(p->engine.arg);
+}
+
 int publish_make_room(struct publish *p, enum publish_table table, uint32_t more, struct err *err)
 {
 	struct space *s = space_of(p, table);
 
 	/* What a large change gave up may be all that is missing: wait for it, some milliseconds,
 	 * rather than grow for good. */
-	if (publish_grace_due(p) && s->n - s->used + s->pending >= more) {
+	if (publish_grace_due(p) && s->n - s->used + s->pending >= more && grace_is_short(p)) {
 		publish_grace_begin(p);
 		p->engine.grace(p->engine.arg);
 		publish_grace_end(p);

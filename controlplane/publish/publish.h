@@ -8,7 +8,8 @@
  * sees the old or the new state and nothing between; what a change leaves behind is reused only
  * after the engine's grace period. An object set to what it already is causes no write at all.
  *
- * The same writer serves XDP (pinned maps), native and DPDK (plain memory): struct publish_engine.
+ * The same writer serves XDP (pinned maps), native (plain memory) and DPDK (either, shared with
+ * another process): struct publish_engine.
  */
 
 #include <stdbool.h>
@@ -45,6 +46,8 @@ struct publish_engine {
 	/* Return when no reader still uses what was unpublished before the call. May block for
 	 * milliseconds; safe to call from another thread. */
 	void (*grace)(void *arg);
+	/* Would grace() return within milliseconds, so that a loop may call it? NULL: always. */
+	bool (*grace_is_short)(void *arg);
 };
 
 struct publish;

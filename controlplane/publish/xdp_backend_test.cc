@@ -9,6 +9,7 @@
 #include <string>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -16,6 +17,8 @@ extern "C" {
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "controlplane/base/clock.h"
+#include "controlplane/publish/dpdk_backend.h"
 #include "controlplane/publish/publish.h"
 #include "controlplane/publish/xdp_backend.h"
 #include "dataplane/xdp/dispatcher.h"
@@ -333,6 +336,63 @@ TEST_F(Engine, SaysWhatIsMissing)
 	EXPECT_NE(std::string(err.text).find("no interface nosuch"), std::string::npos);
 	EXPECT_EQ(xdp_engine_open("/tmp", &dims, &none, &err), -EINVAL);
 	EXPECT_NE(std::string(err.text).find("not on a bpffs"), std::string::npos);
+}
+
+/* The size of what is pinned under a name. */
+static uint64_t pinned_bytes(const std::string &path)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(path.c_str());
+
+	EXPECT_GE(fd, 0) << path;
+	EXPECT_EQ(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
+	::close(fd);
+	return (uint64_t)info.value_size * info.max_entries;
+}
+
+TEST_F(Engine, AnEngineOfAnotherProcessFindsLargerMapsWhenThePageSaysSo)
+{
+	struct publish_dpdk *dpdk = nullptr;
+	struct lb_page *page;
+	uint64_t seen = 0;
+
+	publish_free(p);
+	p = nullptr;
+	ASSERT_EQ(publish_dpdk_new(e, nullptr, &dpdk, &err), 0) << err.text;
+	backend = publish_dpdk_engine(dpdk);
+	page = publish_dpdk_page(dpdk);
+	ASSERT_EQ(publish_new(&backend, &p, &err), 0) << err.text;
+	configure();
+	EXPECT_EQ(pinned_bytes(pins + "/lb_page"), sizeof(*page));
+	page->engine.state = LB_PAGE_RUNNING;
+	page->engine.pid = (uint32_t)getpid();
+	__atomic_store_n(&page->engine.beat_ns, clock_now_ns() + 500 * NS_PER_MS, __ATOMIC_RELEASE);
+	std::thread engine([&] {
+		while (__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) != 2)
+			std::this_thread::yield();
+		seen = pinned_bytes(pins + "/lb_flows");
+		__atomic_store_n(&page->engine.generation, 2, __ATOMIC_RELEASE);
+	});
+	ASSERT_EQ(publish_flows_set(p, 65536, &err), 0) << err.text;
+	EXPECT_EQ(__atomic_load_n(&page->engine.generation, __ATOMIC_ACQUIRE), 2u) << "waited for";
+	engine.join();
+	EXPECT_EQ(seen, page->dims.flow_buckets * sizeof(struct lb_bucket));
+	EXPECT_EQ(pinned_bytes(pins + "/lb_vips"),
+		  page->dims.vip_entries * sizeof(struct lb_vip_entry));
+	page->engine.state = LB_PAGE_ENDED;
+	backend.grace(backend.arg);
+	publish_free(p);
+	p = nullptr;
+	publish_dpdk_free(dpdk);
+	close();
+
+	open();
+	EXPECT_TRUE(xdp_engine_adopted(e));
+	ASSERT_EQ(publish_dpdk_new(e, nullptr, &dpdk, &err), 0) << err.text;
+	EXPECT_EQ(publish_dpdk_page(dpdk)->generation, 3u) << "the page is the one that was pinned";
+	publish_dpdk_free(dpdk);
+	EXPECT_GT(real_of(frame()), 0) << "the program reads the same tables";
 }
 
 TEST_F(Engine, AGracePeriodEnds)

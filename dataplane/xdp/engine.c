@@ -204,6 +204,7 @@ void xdp_engine_free(struct xdp_engine *e)
 	if (!e)
 		return;
 	xdp_twin_drop(e);
+	xdp_page_drop(e);
 	xdp_set_fini(&e->set);
 	cleanup_close(&e->grace_outer_fd);
 	cleanup_close(&e->grace_inner_fd);
@@ -261,6 +262,20 @@ static int share_maps(struct xdp_set *grown, const struct xdp_set *old, struct e
 	return 0;
 }
 
+/* The set's program on every interface and its maps under their names, or all as it was: a reader
+ * who opens maps by their names must not find another set than packets do. */
+static int put_in_force(const struct xdp_engine *e, const struct xdp_set *s, struct err *err)
+{
+	int rc = xdp_links_update(e, s, err);
+	struct err back;
+
+	if (!rc)
+		rc = xdp_pin_set(e, s, err);
+	if (rc && (xdp_links_update(e, &e->set, &back) || xdp_pin_set(e, &e->set, &back)))
+		return err_prefix(err, rc, "half done (%.200s)", back.text);
+	return rc;
+}
+
 int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 		    const struct xdp_engine_move *move, struct err *err)
 {
@@ -280,16 +295,17 @@ int xdp_engine_grow(struct xdp_engine *e, const struct lb_dims *dims,
 	if (!rc)
 		rc = move->fill(move->arg, &grown.tables, &e->set.tables, err);
 	if (!rc && e->bpffs)
-		rc = xdp_links_update(e, &grown, err);
+		rc = put_in_force(e, &grown, err);
 	if (rc) {
 		xdp_set_fini(&grown);
 		return err_prefix(err, rc, "grow the tables");
 	}
 	xdp_twin_drop(e);
+	if (move->moved)
+		move->moved(move->arg, &grown.tables.dims);
 	xdp_engine_grace(e);
 	move->carry(move->arg, &grown.tables, &e->set.tables);
-	rc = e->bpffs ? xdp_pin_set(e, &grown, err) : 0;
 	xdp_set_fini(&e->set);
 	e->set = grown;
-	return rc;
+	return 0;
 }

@@ -8,6 +8,7 @@
  *
  *   <bpffs>/balancer       the program
  *   <bpffs>/lb_*           its maps, the tables of dataplane/core/tables.h
+ *   <bpffs>/lb_page        what the writer shares with an engine in another process, if asked for
  *   <bpffs>/link-IFNAME    what attaches it to an interface
  *   <bpffs>/shared-IFNAME  or, where libxdp runs programs of others, ours among them
  *
@@ -20,7 +21,7 @@
 #include <stdint.h>
 
 #include "controlplane/base/err.h"
-#include "dataplane/core/memory.h"
+#include "dataplane/core/page.h"
 
 enum xdp_mode {
 	XDP_MODE_NATIVE,
@@ -72,11 +73,19 @@ int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
  * configuration no longer names. Returns how many, at most max, or -errno. */
 int xdp_engine_links(const struct xdp_engine *e, char names[][16], int max);
 
+/* The page beside the tables, mapped as long as the engine is open: the pinned one, or a new one of
+ * zeros. -EPROTO when what is pinned is no page of this version. */
+int xdp_engine_page(struct xdp_engine *e, struct lb_page **ret_page, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* What a writer does when the tables move to a larger set: fill() copies the content before any
- * packet reads the new set, carry() adds the old set's counters once no packet writes them. */
+ * packet reads the new set; moved(), which may be NULL, tells readers outside the kernel, when the
+ * new maps are pinned, and returns once they went over; carry() adds the old set's counters once no
+ * packet writes them. */
 struct xdp_engine_move {
 	void *arg;
 	int (*fill)(void *arg, struct lb_tables *to, const struct lb_tables *from, struct err *err);
+	void (*moved)(void *arg, const struct lb_dims *dims);
 	void (*carry)(void *arg, struct lb_tables *to, const struct lb_tables *from);
 };
 

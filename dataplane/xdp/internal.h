@@ -35,6 +35,7 @@ struct xdp_engine {
 	struct lb_trace *twin_trace;
 	struct lb_moment *twin_moment;
 	int grace_outer_fd, grace_inner_fd;
+	struct lb_page *page; /* NULL until asked for */
 };
 
 /* A row for each CPU that this machine may have, and the control plane's. */
@@ -96,5 +97,6 @@ int xdp_shared_update(const struct xdp_engine *e, const struct xdp_set *s, const
 int xdp_shared_detach(const struct xdp_engine *e, const char *ifname, struct err *err);
 
 void xdp_twin_drop(struct xdp_engine *e);
+void xdp_page_drop(struct xdp_engine *e);
 
 #endif

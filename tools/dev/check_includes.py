@@ -17,8 +17,10 @@ import tempfile
 
 BASE = "controlplane/base/"
 CORE = "dataplane/core/"
-# What the control plane may know of the data plane: its tables and its counters, no packet code.
-TABLES = ["dataplane/core/tables.h", "dataplane/core/memory.h", "dataplane/core/reasons.h"]
+# What the control plane may know of the data plane: its tables, its counters, and what an engine in
+# a process of its own says of itself; no packet code.
+TABLES = ["dataplane/core/tables.h", "dataplane/core/memory.h", "dataplane/core/page.h",
+          "dataplane/core/reasons.h"]
 # The parts that controlplane/vip puts together.
 PARTS = ["controlplane/" + part + "/" for part in
          ("base", "config", "maglev", "health", "bgp", "neighbour", "publish")]
