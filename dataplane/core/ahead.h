@@ -20,10 +20,10 @@
 #define LB_AHEAD(address) __builtin_prefetch(address)
 
 /* A packet on its way through the steps: what later ones need, no more, so that a burst of them
- * stays in the nearest cache. kind 0: not common. */
+ * stays in the nearest cache. */
 struct lb_ahead {
 	const void *data, *end;
-	const struct lb_service *service_record;
+	const struct lb_service *service_record; /* NULL: none that the common way can use */
 	const __u16 *slot_word;
 	const struct lb_real *real_record;
 	__u64 hash;
@@ -33,94 +33,134 @@ struct lb_ahead {
 	__u32 service;
 	__u32 slot;
 	__u32 real;
-	__u32 kind; /* 4 or 6 */
+	__u8 kind; /* 4 or 6; 0: not common */
+	__u8 same; /* the VIP key is that of the packet before */
 };
 
-LB_ALWAYS_INLINE __u32 lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a,
-				     const struct lb_ip4 *ip)
+LB_ALWAYS_INLINE const void *lb_ahead_ip(const struct lb_ahead *a)
 {
+	return a->data + sizeof(struct lb_eth);
+}
+
+LB_ALWAYS_INLINE const void *lb_ahead_l4(const struct lb_ahead *a)
+{
+	return lb_ahead_ip(a) +
+	       (LB_LIKELY(a->kind == 4) ? sizeof(struct lb_ip4) : sizeof(struct lb_ip6));
+}
+
+/* Packets for one VIP come in rows: then the key needn't be looked up again. */
+LB_ALWAYS_INLINE int lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a,
+				   const struct lb_ahead *before)
+{
+	const struct lb_ip4 *ip = lb_ahead_ip(a), *ip_before;
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const __u32 dst = lb_get32(ip->dst);
 
 	if (!lb_common_length4(ip, a->end, &a->length))
 		return 0;
 	a->word = lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4);
-	a->vip = lb_hash_vip4(dst, a->word);
-	LB_AHEAD(lb_table_vip(t, a->vip));
 	a->hash =
 		lb_hash_flow4(lb_table_node(t), lb_get32(ip->src), dst, lb_ports(l4), ip->protocol);
+	if (before && before->kind == 4 && before->word == a->word) {
+		ip_before = lb_ahead_ip(before);
+		if (lb_get32(ip_before->dst) == dst) {
+			a->same = 1;
+			return 4;
+		}
+	}
+	a->vip = lb_hash_vip4(dst, a->word);
+	LB_AHEAD(lb_table_vip(t, a->vip));
 	return 4;
 }
 
-LB_ALWAYS_INLINE __u32 lb_ahead_key6(const struct lb_target *t, struct lb_ahead *a,
-				     const struct lb_ip6 *ip)
+LB_ALWAYS_INLINE int lb_ahead_key6(const struct lb_target *t, struct lb_ahead *a,
+				   const struct lb_ahead *before)
 {
+	const struct lb_ip6 *ip = lb_ahead_ip(a), *ip_before;
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 
 	if (!lb_common_length6(ip, a->end, &a->length))
 		return 0;
 	a->word = lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6);
+	a->hash = lb_hash_flow6(lb_table_node(t), ip->src, ip->dst, lb_ports(l4), ip->next_header);
+	if (before && before->kind == 6 && before->word == a->word) {
+		ip_before = lb_ahead_ip(before);
+		if (lb_get64(ip_before->dst) == lb_get64(ip->dst) &&
+		    lb_get64(&ip_before->dst[4]) == lb_get64(&ip->dst[4])) {
+			a->same = 1;
+			return 6;
+		}
+	}
 	a->vip = lb_hash_vip6(ip->dst, a->word);
 	LB_AHEAD(lb_table_vip(t, a->vip));
-	a->hash = lb_hash_flow6(lb_table_node(t), ip->src, ip->dst, lb_ports(l4), ip->next_header);
 	return 6;
 }
 
-/* data and end are set: the frame, or its first part. */
-LB_ALWAYS_INLINE void lb_ahead_key(const struct lb_target *t, struct lb_ahead *a)
+/* data and end are set: the frame, or its first part. before: the packet before it in the burst, or
+ * NULL. */
+LB_ALWAYS_INLINE void lb_ahead_key(const struct lb_target *t, struct lb_ahead *a,
+				   const struct lb_ahead *before)
 {
 	const struct lb_eth *eth = a->data;
-	const void *ip = eth + 1;
+	const __u64 bytes = (__u64)(a->end - a->data);
 
-	a->kind = 0;
-	if (ip + sizeof(struct lb_ip4) + sizeof(struct lb_tcp) > a->end || (eth->dst[0] & 1))
+	a->kind = a->same = 0;
+	if (LB_UNLIKELY(bytes < sizeof(*eth) + sizeof(struct lb_ip4) + sizeof(struct lb_tcp)) ||
+	    (eth->dst[0] & 1))
 		return;
 	if (LB_LIKELY(eth->proto == LB_BE16(LB_ETH_P_IP4)))
-		a->kind = lb_ahead_key4(t, a, ip);
+		a->kind = (__u8)lb_ahead_key4(t, a, before);
 	else if (eth->proto == LB_BE16(LB_ETH_P_IP6) &&
-		 ip + sizeof(struct lb_ip6) + sizeof(struct lb_tcp) <= a->end)
-		a->kind = lb_ahead_key6(t, a, ip);
+		 bytes >= sizeof(*eth) + sizeof(struct lb_ip6) + sizeof(struct lb_tcp))
+		a->kind = (__u8)lb_ahead_key6(t, a, before);
 }
 
-LB_ALWAYS_INLINE const void *lb_ahead_l4(const struct lb_ahead *a)
+LB_ALWAYS_INLINE void lb_ahead_find(const struct lb_target *t, struct lb_ahead *a)
 {
-	return a->data + sizeof(struct lb_eth) +
-	       (a->kind == 4 ? sizeof(struct lb_ip4) : sizeof(struct lb_ip6));
+	const struct lb_service *record = (void *)0;
+
+	if (LB_LIKELY(a->kind == 4)) {
+		const struct lb_ip4 *ip = lb_ahead_ip(a);
+
+		a->service = lb_vip_probe4(t, a->vip, lb_get32(ip->dst), a->word);
+	} else {
+		const struct lb_ip6 *ip = lb_ahead_ip(a);
+
+		a->service = lb_vip_probe6(t, a->vip, ip->dst, a->word);
+	}
+	if (a->service != LB_SERVICE_NONE)
+		record = lb_table_service(t, a->service);
+	a->service_record = record && !record->flags && record->ring_slots ? record : (void *)0;
 }
 
-LB_ALWAYS_INLINE __u32 lb_ahead_find(const struct lb_target *t, const struct lb_ahead *a)
+LB_ALWAYS_INLINE void lb_ahead_service(const struct lb_target *t, struct lb_ahead *a,
+				       const struct lb_ahead *before)
 {
-	const void *ip = a->data + sizeof(struct lb_eth);
+	const struct lb_service *record;
 
-	if (LB_LIKELY(a->kind == 4))
-		return lb_vip_probe4(t, a->vip, lb_get32(((const struct lb_ip4 *)ip)->dst),
-				     a->word);
-	return lb_vip_probe6(t, a->vip, ((const struct lb_ip6 *)ip)->dst, a->word);
-}
-
-LB_ALWAYS_INLINE void lb_ahead_service(const struct lb_target *t, struct lb_ahead *a)
-{
-	struct lb_decision d;
-	__u32 at;
-
-	if (!a->kind)
+	if (LB_UNLIKELY(!a->kind))
 		return;
-	d.service = lb_ahead_find(t, a);
-	if (!lb_common_serve(t, lb_ahead_l4(a), a->end, a->length, (__u8)(a->word >> 16), &d) ||
-	    !lb_common_slot(a->hash, &d, &at)) {
+	if (before && a->same) {
+		a->service = before->service;
+		a->service_record = before->service_record;
+	} else {
+		lb_ahead_find(t, a);
+	}
+	record = a->service_record;
+	if (LB_UNLIKELY(!record ||
+			lb_check_l4(lb_ahead_l4(a), a->end, a->length, (__u8)(a->word >> 16), 1,
+				    0) != LB_REASON_forwarded)) {
 		a->kind = 0;
 		return;
 	}
-	a->service = d.service;
-	a->service_record = d.service_record;
-	a->slot = d.slot;
-	a->slot_word = lb_table_slot(t, at);
+	a->slot = lb_hash_slot(a->hash, record->ring_slots);
+	a->slot_word = lb_table_slot(t, record->ring_start + a->slot);
 	LB_AHEAD(a->slot_word);
 }
 
 LB_ALWAYS_INLINE void lb_ahead_slot(const struct lb_target *t, struct lb_ahead *a)
 {
-	if (!a->kind)
+	if (LB_UNLIKELY(!a->kind))
 		return;
 	a->real = a->slot_word ? LB_READ_ONCE(*a->slot_word) : 0;
 	if (LB_UNLIKELY(a->real & LB_SLOT_TRACKED)) {
@@ -140,15 +180,15 @@ LB_ALWAYS_INLINE int lb_ahead_real(const struct lb_target *t, const struct lb_ah
 {
 	const void *l4 = lb_ahead_l4(a);
 
-	if (!a->kind || LB_UNLIKELY(!a->real_record))
+	if (LB_UNLIKELY(!a->kind || !a->real_record))
 		return 0;
 	d->service = a->service;
 	d->service_record = a->service_record;
 	d->slot = a->slot;
 	d->entropy = lb_hash_entropy(a->hash);
-	d->ip_length = (__u32)(l4 - a->data) - (__u32)sizeof(struct lb_eth) + a->length;
+	d->ip_length = (__u32)(l4 - lb_ahead_ip(a)) + a->length;
 	d->padding = (__u32)(a->end - l4) - a->length;
-	d->inner_family = (__u8)a->kind;
+	d->inner_family = a->kind;
 	d->n_tags = d->n_tags_out = 0;
 	return lb_common_way(lb_table_node(t), a->data, a->real, a->real_record, d);
 }

@@ -104,6 +104,15 @@ static inline __u32 lb_real_counter(const struct lb_target *t, __u32 real)
 	return LB_COUNTER_REAL(&t->tables->dims, real);
 }
 
+static inline void lb_count_many(const struct lb_target *t, __u32 counter, __u32 packets,
+				 __u64 bytes)
+{
+	if (counter < t->tables->dims.counter_stride) {
+		t->row[counter].packets += packets;
+		t->row[counter].bytes += bytes;
+	}
+}
+
 static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
 {
 	if (counter < t->tables->dims.counter_stride) {

@@ -208,14 +208,32 @@ void dpdk_process(const struct lb_tables *tables, uint32_t worker, const struct 
 
 /* ---- bursts ---- */
 
-static inline struct dpdk_fate fate_of(enum lb_reason reason, const struct lb_decision *d)
-{
-	const enum lb_verdict verdict = lb_reason_verdict(reason);
-	struct dpdk_fate fate = {.verdict = verdict};
+/* Packets in a row for one service are counted at once. */
+struct tally {
+	uint32_t counter, packets;
+	uint64_t bytes;
+};
 
-	if (verdict == LB_FORWARD && !(d->iface->flags & LB_IFACE_SOLE))
-		fate.ifindex = d->iface->ifindex;
-	return fate;
+static inline void tally_flush(const struct lb_target *t, const struct tally *tally)
+{
+	if (tally->packets)
+		lb_count_many(t, tally->counter, tally->packets, tally->bytes);
+}
+
+static inline void tally_add(const struct lb_target *t, struct tally *tally, uint32_t counter,
+			     uint32_t bytes)
+{
+	if (unlikely(counter != tally->counter)) {
+		tally_flush(t, tally);
+		*tally = (struct tally){.counter = counter};
+	}
+	tally->packets++;
+	tally->bytes += bytes;
+}
+
+static inline uint32_t leaves_by(const struct lb_decision *d)
+{
+	return d->iface->flags & LB_IFACE_SOLE ? 0 : d->iface->ifindex;
 }
 
 /* A frame that left the common way. What it needs is made here again: were it shared with the
@@ -227,17 +245,22 @@ static __rte_noinline struct dpdk_fate finish_any(const struct lb_tables *tables
 	const struct lb_target t =
 		lb_memory_target(tables, worker, rte_pktmbuf_pkt_len(mbuf), moment);
 	struct lb_decision d = {0};
+	struct dpdk_fate fate = {
+		.verdict = lb_reason_verdict(process_any(&t, mbuf, &d)),
+	};
 
-	return fate_of(process_any(&t, mbuf, &d), &d);
+	if (fate.verdict == LB_FORWARD)
+		fate.ifindex = leaves_by(&d);
+	return fate;
 }
 
-static __rte_noinline void count_no_headroom(const struct lb_tables *tables, uint32_t worker,
-					     uint32_t bytes)
+static __rte_noinline struct dpdk_fate drop_no_headroom(const struct lb_tables *tables,
+							uint32_t worker, uint32_t bytes)
 {
-	const struct lb_moment moment = {0};
-	const struct lb_target t = lb_memory_target(tables, worker, bytes, &moment);
+	const struct lb_target t = lb_memory_target(tables, worker, bytes, NULL);
 
 	lb_count(&t, LB_REASON_no_headroom, bytes);
+	return (struct dpdk_fate){.verdict = LB_DROP};
 }
 
 void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
@@ -248,17 +271,18 @@ void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 	 * store. */
 	const struct lb_tables own = *tables;
 	const struct lb_target t = lb_memory_target(&own, worker, 0, moment);
+	struct tally tally = {0};
 	struct lb_ahead a[DPDK_BURST];
 
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
 	for (uint32_t i = 0; i < n; i++) {
 		a[i].data = rte_pktmbuf_mtod(mbufs[i], const void *);
-		a[i].end = end_of(mbufs[i]);
-		lb_ahead_key(&t, &a[i]);
+		a[i].end = a[i].data + rte_pktmbuf_data_len(mbufs[i]);
+		lb_ahead_key(&t, &a[i], i ? &a[i - 1] : NULL);
 	}
 	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_service(&t, &a[i]);
+		lb_ahead_service(&t, &a[i], i ? &a[i - 1] : NULL);
 	for (uint32_t i = 0; i < n; i++)
 		lb_ahead_slot(&t, &a[i]);
 	for (uint32_t i = 0; i < n; i++) {
@@ -268,12 +292,14 @@ void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			ret_fates[i] = finish_any(tables, worker, moment, mbufs[i]);
 			continue;
 		}
-		ret_fates[i] = fate_of(LB_REASON_forwarded, &d);
 		if (unlikely(encapsulate_common(mbufs[i], &d, a[i].end))) {
-			count_no_headroom(tables, worker, (uint32_t)(a[i].end - a[i].data));
-			ret_fates[i].verdict = LB_DROP;
+			ret_fates[i] =
+				drop_no_headroom(tables, worker, (uint32_t)(a[i].end - a[i].data));
 			continue;
 		}
-		lb_count_forwarded(&t, LB_REASON_forwarded, &d);
+		tally_add(&t, &tally, d.service_record->counter, d.ip_length);
+		lb_count(&t, lb_real_counter(&t, d.real), d.ip_length);
+		ret_fates[i] = (struct dpdk_fate){.verdict = LB_FORWARD, .ifindex = leaves_by(&d)};
 	}
+	tally_flush(&t, &tally);
 }
