@@ -164,8 +164,8 @@ static uint64_t run_batch(const struct lb_tables *tables, struct rte_mbuf **mbuf
 	for (size_t i = 0; i < batch; i += DPDK_BURST) {
 		struct dpdk_fate fates[DPDK_BURST];
 
-		dpdk_process_burst(tables, 0, &moment, mbufs + i,
-				   (uint32_t)RTE_MIN(batch - i, (size_t)DPDK_BURST), fates);
+		(void)dpdk_process_burst(tables, 0, &moment, mbufs + i,
+					 (uint32_t)RTE_MIN(batch - i, (size_t)DPDK_BURST), fates);
 	}
 	return cpu_time_ns() - start;
 }

@@ -263,7 +263,7 @@ static __rte_noinline struct dpdk_fate drop_no_headroom(const struct lb_tables *
 	return (struct dpdk_fate){.verdict = LB_DROP};
 }
 
-void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
+bool dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
 			struct dpdk_fate *ret_fates)
 {
@@ -273,6 +273,7 @@ void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 	const struct lb_target t = lb_memory_target(&own, worker, 0, moment);
 	struct tally tally = {0};
 	struct lb_ahead a[DPDK_BURST];
+	uint32_t odd = 0; /* bits in which a fate differs from being sent as the first one is */
 
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
@@ -290,16 +291,19 @@ void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 
 		if (unlikely(!lb_ahead_real(&t, &a[i], &d))) {
 			ret_fates[i] = finish_any(tables, worker, moment, mbufs[i]);
-			continue;
-		}
-		if (unlikely(encapsulate_common(mbufs[i], &d, a[i].end))) {
+			odd |= ret_fates[i].verdict ^ LB_FORWARD;
+		} else if (unlikely(encapsulate_common(mbufs[i], &d, a[i].end))) {
 			ret_fates[i] =
 				drop_no_headroom(tables, worker, (uint32_t)(a[i].end - a[i].data));
-			continue;
+			odd |= ret_fates[i].verdict ^ LB_FORWARD;
+		} else {
+			tally_add(&t, &tally, d.service_record->counter, d.ip_length);
+			lb_count(&t, lb_real_counter(&t, d.real), d.ip_length);
+			ret_fates[i] =
+				(struct dpdk_fate){.verdict = LB_FORWARD, .ifindex = leaves_by(&d)};
 		}
-		tally_add(&t, &tally, d.service_record->counter, d.ip_length);
-		lb_count(&t, lb_real_counter(&t, d.real), d.ip_length);
-		ret_fates[i] = (struct dpdk_fate){.verdict = LB_FORWARD, .ifindex = leaves_by(&d)};
+		odd |= ret_fates[i].ifindex ^ ret_fates[0].ifindex;
 	}
 	tally_flush(&t, &tally);
+	return !odd;
 }

@@ -5,6 +5,7 @@
 /* The forwarding core on DPDK's packet buffers. Frames may have several segments, of which the
  * first holds the headers; nobody else may refer to them. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/core/memory.h"
@@ -25,8 +26,9 @@ struct dpdk_fate {
 	uint32_t ifindex; /* LB_FORWARD: the interface it leaves by; 0: the port it came from */
 };
 
-/* The same for up to DPDK_BURST frames at once, which overlaps their cache misses. */
-void dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
+/* The same for up to DPDK_BURST frames at once, at least one, which overlaps their cache misses.
+ * True when all of them leave by one interface, so that they needn't be sorted. */
+bool dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
 			struct dpdk_fate *ret_fates);
 

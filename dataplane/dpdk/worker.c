@@ -41,13 +41,14 @@ static inline uint16_t transmit(uint16_t port, uint16_t queue, struct rte_mbuf *
 	return sent;
 }
 
-static void send_to_port(struct dpdk_worker *w, const struct dpdk_port *port, struct pile *pile)
+static void send_to_port(struct dpdk_worker *w, const struct dpdk_port *port,
+			 struct rte_mbuf **frames, uint16_t n)
 {
-	const uint16_t sent = transmit(port->id, (uint16_t)w->number, pile->frames, pile->n);
+	const uint16_t sent = transmit(port->id, (uint16_t)w->number, frames, n);
 
 	add(&w->page->sent, sent);
-	if (unlikely(sent < pile->n))
-		add(&w->page->tx_dropped, pile->n - sent);
+	if (unlikely(sent < n))
+		add(&w->page->tx_dropped, n - sent);
 }
 
 static void send_to_kernel(struct dpdk_worker *w, const struct dpdk_port *port, struct pile *pile)
@@ -113,6 +114,26 @@ static inline uint64_t coarse_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
 }
 
+/* Each frame of a burst to where it goes. */
+static void send_apart(struct dpdk_worker *w, uint16_t arrival, struct rte_mbuf **frames,
+		       const struct dpdk_fate *fates, uint16_t n)
+{
+	const struct dpdk_shared *s = w->shared;
+	struct piles piles;
+
+	for (uint16_t i = 0; i < s->n_ports; i++)
+		piles.ports[i].n = 0;
+	piles.kernel.n = piles.none.n = 0;
+	sort(s, arrival, frames, fates, n, &piles);
+	for (uint16_t i = 0; i < s->n_ports; i++)
+		if (piles.ports[i].n)
+			send_to_port(w, &s->ports[i], piles.ports[i].frames, piles.ports[i].n);
+	if (piles.kernel.n)
+		send_to_kernel(w, &s->ports[arrival], &piles.kernel);
+	if (piles.none.n)
+		rte_pktmbuf_free_bulk(piles.none.frames, piles.none.n);
+}
+
 static uint16_t take_burst(struct dpdk_worker *w, const struct lb_tables *tables, uint16_t arrival,
 			   uint16_t queue)
 {
@@ -120,24 +141,18 @@ static uint16_t take_burst(struct dpdk_worker *w, const struct lb_tables *tables
 	struct rte_mbuf *frames[DPDK_BURST];
 	struct dpdk_fate fates[DPDK_BURST];
 	struct lb_moment moment = {0};
-	struct piles piles;
 	const uint16_t n = rte_eth_rx_burst(s->ports[arrival].id, queue, frames, DPDK_BURST);
+	uint16_t port = DPDK_NO_PORT;
 
 	if (n == 0)
 		return 0;
 	moment.now_ns = coarse_now_ns();
-	dpdk_process_burst(tables, w->number, &moment, frames, n, fates);
-	for (uint16_t i = 0; i < s->n_ports; i++)
-		piles.ports[i].n = 0;
-	piles.kernel.n = piles.none.n = 0;
-	sort(s, arrival, frames, fates, n, &piles);
-	for (uint16_t i = 0; i < s->n_ports; i++)
-		if (piles.ports[i].n)
-			send_to_port(w, &s->ports[i], &piles.ports[i]);
-	if (unlikely(piles.kernel.n))
-		send_to_kernel(w, &s->ports[arrival], &piles.kernel);
-	if (unlikely(piles.none.n))
-		rte_pktmbuf_free_bulk(piles.none.frames, piles.none.n);
+	if (likely(dpdk_process_burst(tables, w->number, &moment, frames, n, fates)))
+		port = port_of(s, fates[0].ifindex, arrival);
+	if (likely(port != DPDK_NO_PORT))
+		send_to_port(w, &s->ports[port], frames, n);
+	else
+		send_apart(w, arrival, frames, fates, n);
 	add(&w->page->received, n);
 	return n;
 }
@@ -153,7 +168,7 @@ static uint16_t take_from_kernel(struct dpdk_worker *w, const struct dpdk_port *
 	if (pile.n == 0)
 		return 0;
 	add(&w->page->from_kernel, pile.n);
-	send_to_port(w, port, &pile);
+	send_to_port(w, port, pile.frames, pile.n);
 	return pile.n;
 }
 
