@@ -7,7 +7,7 @@
  * for all of them before the next; a step asks memory for what the next one reads, so that the
  * cache misses of a burst overlap instead of adding up:
  *
- *   lb_ahead_key      parse, hash            asks for the VIP entry
+ *   lb_ahead_key      parse, check, hash     asks for the VIP entry
  *   lb_ahead_service  VIP, service           asks for the slot
  *   lb_ahead_slot     slot                   asks for the real or, in a tracked slot, the flow
  * bucket lb_ahead_real     real, next hop         1: decided, as lb_decide_common() says it
@@ -27,9 +27,9 @@ struct lb_ahead {
 	const __u16 *slot_word;
 	const struct lb_real *real_record;
 	__u64 hash;
-	__u32 length; /* of what follows the IP header */
-	__u32 word;   /* of the VIP key; its third byte is the protocol */
-	__u32 vip;    /* where the VIP key's probe begins */
+	__u32 ip_length;
+	__u32 word; /* of the VIP key */
+	__u32 vip;  /* where the VIP key's probe begins */
 	__u32 service;
 	__u32 slot;
 	__u32 real;
@@ -42,12 +42,6 @@ LB_ALWAYS_INLINE const void *lb_ahead_ip(const struct lb_ahead *a)
 	return a->data + sizeof(struct lb_eth);
 }
 
-LB_ALWAYS_INLINE const void *lb_ahead_l4(const struct lb_ahead *a)
-{
-	return lb_ahead_ip(a) +
-	       (LB_LIKELY(a->kind == 4) ? sizeof(struct lb_ip4) : sizeof(struct lb_ip6));
-}
-
 /* Packets for one VIP come in rows: then the key needn't be looked up again. */
 LB_ALWAYS_INLINE int lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a,
 				   const struct lb_ahead *before)
@@ -55,9 +49,12 @@ LB_ALWAYS_INLINE int lb_ahead_key4(const struct lb_target *t, struct lb_ahead *a
 	const struct lb_ip4 *ip = lb_ahead_ip(a), *ip_before;
 	const struct lb_udp *l4 = (const void *)(ip + 1);
 	const __u32 dst = lb_get32(ip->dst);
+	__u32 length;
 
-	if (!lb_common_length4(ip, a->end, &a->length))
+	if (!lb_common_length4(ip, a->end, &length) ||
+	    lb_check_l4(l4, a->end, length, ip->protocol, 1, 0) != LB_REASON_forwarded)
 		return 0;
+	a->ip_length = (__u32)sizeof(*ip) + length;
 	a->word = lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4);
 	a->hash =
 		lb_hash_flow4(lb_table_node(t), lb_get32(ip->src), dst, lb_ports(l4), ip->protocol);
@@ -78,9 +75,12 @@ LB_ALWAYS_INLINE int lb_ahead_key6(const struct lb_target *t, struct lb_ahead *a
 {
 	const struct lb_ip6 *ip = lb_ahead_ip(a), *ip_before;
 	const struct lb_udp *l4 = (const void *)(ip + 1);
+	__u32 length;
 
-	if (!lb_common_length6(ip, a->end, &a->length))
+	if (!lb_common_length6(ip, a->end, &length) ||
+	    lb_check_l4(l4, a->end, length, ip->next_header, 1, 0) != LB_REASON_forwarded)
 		return 0;
+	a->ip_length = (__u32)sizeof(*ip) + length;
 	a->word = lb_vip_word(l4->dst, ip->next_header, LB_KEY_EXACT6);
 	a->hash = lb_hash_flow6(lb_table_node(t), ip->src, ip->dst, lb_ports(l4), ip->next_header);
 	if (before && before->kind == 6 && before->word == a->word) {
@@ -147,9 +147,7 @@ LB_ALWAYS_INLINE void lb_ahead_service(const struct lb_target *t, struct lb_ahea
 		lb_ahead_find(t, a);
 	}
 	record = a->service_record;
-	if (LB_UNLIKELY(!record ||
-			lb_check_l4(lb_ahead_l4(a), a->end, a->length, (__u8)(a->word >> 16), 1,
-				    0) != LB_REASON_forwarded)) {
+	if (LB_UNLIKELY(!record)) {
 		a->kind = 0;
 		return;
 	}
@@ -178,16 +176,14 @@ LB_ALWAYS_INLINE void lb_ahead_slot(const struct lb_target *t, struct lb_ahead *
 LB_ALWAYS_INLINE int lb_ahead_real(const struct lb_target *t, const struct lb_ahead *a,
 				   struct lb_decision *d)
 {
-	const void *l4 = lb_ahead_l4(a);
-
 	if (LB_UNLIKELY(!a->kind || !a->real_record))
 		return 0;
 	d->service = a->service;
 	d->service_record = a->service_record;
 	d->slot = a->slot;
 	d->entropy = lb_hash_entropy(a->hash);
-	d->ip_length = (__u32)(l4 - lb_ahead_ip(a)) + a->length;
-	d->padding = (__u32)(a->end - l4) - a->length;
+	d->ip_length = a->ip_length;
+	d->padding = (__u32)(a->end - lb_ahead_ip(a)) - a->ip_length;
 	d->inner_family = a->kind;
 	d->n_tags = d->n_tags_out = 0;
 	return lb_common_way(lb_table_node(t), a->data, a->real, a->real_record, d);

@@ -272,18 +272,19 @@ bool dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 	const struct lb_tables own = *tables;
 	const struct lb_target t = lb_memory_target(&own, worker, 0, moment);
 	struct tally tally = {0};
-	struct lb_ahead a[DPDK_BURST];
+	struct lb_ahead a[DPDK_BURST], *at = a, *before = NULL;
 	uint32_t odd = 0; /* bits in which a fate differs from being sent as the first one is */
 
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
-	for (uint32_t i = 0; i < n; i++) {
-		a[i].data = rte_pktmbuf_mtod(mbufs[i], const void *);
-		a[i].end = a[i].data + rte_pktmbuf_data_len(mbufs[i]);
-		lb_ahead_key(&t, &a[i], i ? &a[i - 1] : NULL);
+	for (uint32_t i = 0; i < n; i++, before = at++) {
+		at->data = rte_pktmbuf_mtod(mbufs[i], const void *);
+		at->end = at->data + rte_pktmbuf_data_len(mbufs[i]);
+		lb_ahead_key(&t, at, before);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_service(&t, &a[i], i ? &a[i - 1] : NULL);
+	before = NULL;
+	for (at = a; at < a + n; before = at++)
+		lb_ahead_service(&t, at, before);
 	for (uint32_t i = 0; i < n; i++)
 		lb_ahead_slot(&t, &a[i]);
 	for (uint32_t i = 0; i < n; i++) {
