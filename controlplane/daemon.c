@@ -45,6 +45,7 @@ static void stopped_bgp(void *arg)
 	close_handle(&d->reconcile_timer);
 	close_handle(&d->tick_timer);
 	close_handle(&d->track_timer);
+	close_handle(&d->engine_timer);
 }
 
 static void daemon_stop(struct daemon *d, int exit_code)
@@ -53,6 +54,7 @@ static void daemon_stop(struct daemon *d, int exit_code)
 		return;
 	d->stopping = true;
 	d->exit_code = exit_code;
+	forwarder_stop(d->forwarder);
 	daemon_notify("STOPPING=1");
 	daemon_metrics_stop(d);
 	api_server_free(d->api);
@@ -70,7 +72,7 @@ static void on_stop_signal(uv_signal_t *handle, int signum)
 	struct daemon *d = handle->data;
 
 	journal_write(LOG_LEVEL_INFO, "node", NULL,
-		      "stopping on signal %d: routes are withdrawn, the program forwards on",
+		      "stopping on signal %d: routes are withdrawn, the engine forwards on",
 		      signum);
 	daemon_stop(d, 0);
 }
@@ -125,7 +127,9 @@ static void on_bgp_notice(void *arg, const struct addr *peer, const char *text)
 
 static int attach_all(struct daemon *d, struct err *err)
 {
-	for (size_t i = 0; i < d->cfg->node.n_interfaces; i++) {
+	bool external = forwarder_page(d->forwarder) != NULL;
+
+	for (size_t i = 0; i < d->cfg->node.n_interfaces && !external; i++) {
 		const char *name = d->cfg->node.interfaces[i].name;
 		int rc = forwarder_attach(d->forwarder, name, d->cfg->node.xdp_mode, err);
 
@@ -152,6 +156,7 @@ static int first_state(struct daemon *d, struct err *err)
 		return rc;
 	d->node_blocked[0] = '\0';
 	d->started = true;
+	daemon_engine_start(d);
 	daemon_dirty(d);
 	return 0;
 }
@@ -186,6 +191,9 @@ static int publish_interfaces(struct daemon *d, struct err *err)
 		const char *name = d->cfg->node.interfaces[i].name;
 		int rc = neighbour_link_get(d->neighbour, name, &link);
 
+		/* fairway-dpdk makes it; then it is published with the ways that use it. */
+		if (rc < 0 && forwarder_page(d->forwarder))
+			continue;
 		if (rc < 0)
 			return err_set(err, rc, "interface %s doesn't exist", name);
 		rc = daemon_iface_publish(d, link.ifindex, err);
@@ -203,7 +211,7 @@ static int open_parts(struct daemon *d, struct err *err)
 	int rc = neighbour_new(&d->loop, &neighbour, &d->neighbour, err);
 
 	if (rc == 0)
-		rc = forwarder_open(d->cfg, d->opt.bpffs, &d->forwarder, err);
+		rc = forwarder_open(d->cfg, d->opt.bpffs, d->opt.tables, &d->forwarder, err);
 	if (rc == 0)
 		rc = publish_new(forwarder_engine(d->forwarder), &d->publish, err);
 	if (rc < 0)
@@ -286,7 +294,9 @@ static int init(struct daemon *d, const struct daemon_options *opt, struct err *
 	uv_timer_init(&d->loop, &d->reconcile_timer);
 	uv_timer_init(&d->loop, &d->tick_timer);
 	uv_timer_init(&d->loop, &d->track_timer);
+	uv_timer_init(&d->loop, &d->engine_timer);
 	d->reconcile_timer.data = d->tick_timer.data = d->track_timer.data = d;
+	d->engine_timer.data = d;
 	return 0;
 }
 

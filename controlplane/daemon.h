@@ -36,6 +36,7 @@ struct daemon_options {
 	const char *config;
 	const char *socket;
 	const char *bpffs;
+	const char *tables;
 	const char *state;
 };
 
@@ -73,6 +74,17 @@ struct vip_entry {
 	bool wanted;
 };
 
+/* What was last seen of an engine in a process of its own. */
+struct engine_seen {
+	bool serves;
+	uint64_t started_ns;
+	uint32_t stalled;
+	uint32_t fallback; /* a bit for each of the node's interfaces: the kernel's program took
+			      over */
+	uint32_t no_link;  /* a bit for each of the engine's ports */
+	char trouble[VIP_REASON_LEN]; /* "" while it serves */
+};
+
 struct daemon {
 	struct daemon_options opt;
 	char config_path[PATH_MAX];
@@ -82,6 +94,10 @@ struct daemon {
 	uv_timer_t reconcile_timer; /* dirty, a drain that ends, a retry */
 	uv_timer_t tick_timer;      /* once a second: probes, attachment, watchdog */
 	uv_timer_t track_timer;     /* ten times a second: tracking */
+	uv_timer_t engine_timer;    /* ten times a second: an engine in a process of its own */
+	struct engine_seen engine;
+	size_t probe_next;   /* VIP that the next tick's probes begin with */
+	unsigned probe_late; /* ticks in a row in which an answer was */
 	uint64_t track_steps;
 	uint64_t started_ns;
 	bool started; /* the first configuration is in force */
@@ -135,7 +151,7 @@ int daemon_run(const struct daemon_options *opt, struct config *cfg,
 
 /* ---- daemon_config.c: the running configuration ---- */
 
-/* The checks that need this host: interfaces exist, reals have a route off it, the engine is ours.
+/* The checks that need this host: interfaces exist, reals have a route off it.
  * A real that running (may be NULL) has as well and that lost its route is but a warning: it must
  * not hold up changes of other things. Findings are added to errs. 0 or -EINVAL. */
 int daemon_config_check_host(const struct config *cfg, const struct config *running,
@@ -205,14 +221,22 @@ int daemon_reconcile(struct daemon *d, struct err *err) __attribute__((warn_unus
 /* The inputs as they are, for another configuration or intent. */
 void daemon_inputs(struct daemon *d, const struct config *cfg, const struct vip_intent *intent,
 		   struct vip_inputs *ret);
-/* Does a packet to this VIP come out of the program as it should? "" or why not. */
-void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len);
+/* Does a packet to this VIP come out of the program as it should? "" or why not. Returns 0, or the
+ * -errno of forwarder_probe(). */
+int daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len);
+/* See whether the engine serves the node's interfaces; what changed is reconciled. */
+void daemon_look_at_interfaces(struct daemon *d);
 /* Does the brake hold this real of this pool, whose check says down? */
 bool daemon_held(const struct daemon *d, const struct real_entry *e);
 /* Once a second. */
 void daemon_tick(struct daemon *d);
 /* Let table space that was given up become free, when there is any. */
 void daemon_grace(struct daemon *d);
+
+/* ---- daemon_engine.c: an engine in a process of its own ---- */
+
+/* Look ten times a second whether it lives and serves; nothing to do for the kernel's engine. */
+void daemon_engine_start(struct daemon *d);
 
 /* ---- daemon_track.c ---- */
 

@@ -45,8 +45,18 @@ static bool runs_with_real(const struct config *running, const struct addr *addr
 	return false;
 }
 
+/* An interface that fairway-dpdk makes when it starts, and takes with it. */
+static bool comes_with_engine(const struct config_node *node, const char *ifname)
+{
+	const struct config_dpdk_port *port = config_find_port(&node->dpdk, ifname);
+
+	return node->engine == CONFIG_ENGINE_DPDK && port &&
+	       port->exception != CONFIG_EXCEPTION_KERNEL;
+}
+
+/* later: an interface is still to come, and routes with it. */
 static void check_route(const struct config_pool *pool, const struct config_real *real,
-			const struct config *running, struct config_errors *errs)
+			const struct config *running, bool later, struct config_errors *errs)
 {
 	char buf[ADDR_STRLEN], hint[ADDR_STRLEN + 64];
 	struct err err;
@@ -55,7 +65,7 @@ static void check_route(const struct config_pool *pool, const struct config_real
 		return;
 	addr_format(&real->address, buf);
 	snprintf(hint, sizeof(hint), "or mend the address; see `ip route get %s`", buf);
-	add_finding(errs, runs_with_real(running, &real->address), &real->mark, hint,
+	add_finding(errs, later || runs_with_real(running, &real->address), &real->mark, hint,
 		    "real %s of pool %s: %.200s", buf, pool->name, err.text);
 }
 
@@ -63,21 +73,22 @@ int daemon_config_check_host(const struct config *cfg, const struct config *runn
 			     struct config_errors *errs)
 {
 	size_t before = errs->n_errors;
+	bool later = false;
 
-	if (cfg->node.engine != CONFIG_ENGINE_XDP)
-		add_finding(errs, false, &cfg->node.mark, "set `engine: xdp`",
-			    "node: engine %s: fairwayd runs engine xdp only",
-			    config_engine_name(cfg->node.engine));
 	for (size_t i = 0; i < cfg->node.n_interfaces; i++) {
 		const struct config_interface *ifc = &cfg->node.interfaces[i];
 
-		if (if_nametoindex(ifc->name) == 0)
+		if (if_nametoindex(ifc->name) != 0)
+			continue;
+		if (comes_with_engine(&cfg->node, ifc->name))
+			later = true;
+		else
 			add_finding(errs, false, &ifc->mark, "`ip link` lists those there are",
 				    "interface %s doesn't exist", ifc->name);
 	}
 	for (size_t p = 0; p < cfg->n_pools; p++) {
 		for (size_t r = 0; r < cfg->pools[p].n_reals; r++)
-			check_route(&cfg->pools[p], &cfg->pools[p].reals[r], running, errs);
+			check_route(&cfg->pools[p], &cfg->pools[p].reals[r], running, later, errs);
 	}
 	return errs->n_errors > before ? -EINVAL : 0;
 }

@@ -170,18 +170,19 @@ static int probe_service(struct daemon *d, const struct config_vip *vip,
 		return 0;
 	if (!vip_probe_source(vip, s, &flow.source))
 		return 0;
-	for (uint16_t i = 0; i < PROBE_FLOWS && rc < 0; i++) {
+	for (uint16_t i = 0; i < PROBE_FLOWS && rc < 0 && rc != -ETIMEDOUT; i++) {
 		flow.source_port = (uint16_t)(32768 + i);
 		rc = forwarder_probe(d->forwarder, &flow, err);
 	}
 	return rc;
 }
 
-void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len)
+int daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret, size_t len)
 {
 	char ports[PORTS_STRLEN];
 	size_t probed = 0;
 	struct err err;
+	int rc;
 
 	ret[0] = '\0';
 	for (size_t i = 0; i < vip->n_services && probed < PROBED_SERVICES; i++) {
@@ -190,12 +191,14 @@ void daemon_probe_vip(struct daemon *d, const struct config_vip *vip, char *ret,
 		if (!service_can_forward(d, s))
 			continue;
 		probed++;
-		if (probe_service(d, vip, s, &err) == 0)
+		rc = probe_service(d, vip, s, &err);
+		if (rc == 0)
 			continue;
 		snprintf(ret, len, "probe failed: %s/%s: %.300s", config_protocol_name(s->protocol),
 			 ports_format(s->ports, ports), err.text);
-		return;
+		return rc;
 	}
+	return 0;
 }
 
 static const struct config_vip *vip_of(const struct config *cfg, const struct prefix *address)
@@ -608,47 +611,90 @@ int daemon_reconcile(struct daemon *d, struct err *err)
 /* ---- once a second ---- */
 
 /* Keep the program attached where the configuration wants it, and say when it isn't. An interface
- * that doesn't exist brings no packets: as long as another is attached, that is no reason to
- * withdraw. */
+ * that doesn't exist brings no packets, nor does a port without link: as long as another is
+ * attached, that is no reason to withdraw. */
 static void look_at_interfaces(struct daemon *d, char *ret, size_t len)
 {
+	const bool external = forwarder_page(d->forwarder) != NULL;
+	char quiet[VIP_REASON_LEN] = "none of the node's interfaces exists";
 	size_t attached = 0;
 	struct err err;
 
 	ret[0] = '\0';
 	for (size_t i = 0; i < d->cfg->node.n_interfaces; i++) {
 		const char *name = d->cfg->node.interfaces[i].name;
+		int rc;
 
 		if (forwarder_attached(d->forwarder, name)) {
 			attached++;
 			continue;
 		}
-		if (if_nametoindex(name) == 0)
+		if (!external && if_nametoindex(name) == 0)
 			continue;
-		if (forwarder_attach(d->forwarder, name, d->cfg->node.xdp_mode, &err) == 0) {
-			journal_write(LOG_LEVEL_WARN, "node", name,
-				      "the program was no longer attached; attached it again");
+		rc = forwarder_attach(d->forwarder, name, d->cfg->node.xdp_mode, &err);
+		if (rc == 0) {
+			if (!external)
+				journal_write(
+					LOG_LEVEL_WARN, "node", name,
+					"the program was no longer attached; attached it again");
 			attached++;
-			continue;
+		} else if (rc == -ENOLINK) {
+			snprintf(quiet, sizeof(quiet), "%.300s", err.text);
+		} else {
+			snprintf(ret, len, "%s%s%s%.300s",
+				 external ? "" : "the program isn't attached to ",
+				 external ? "" : name, external ? "" : ": ", err.text);
 		}
-		snprintf(ret, len, "the program isn't attached to %s: %.300s", name, err.text);
 	}
 	if (attached == 0 && !ret[0])
-		snprintf(ret, len, "none of the node's interfaces exists");
+		snprintf(ret, len, "%s", quiet);
 }
+
+static bool interfaces_changed(struct daemon *d)
+{
+	char blocked[VIP_REASON_LEN];
+	bool changed;
+
+	look_at_interfaces(d, blocked, sizeof(blocked));
+	changed = strcmp(blocked, d->node_blocked) != 0;
+	memcpy(d->node_blocked, blocked, sizeof(blocked));
+	return changed;
+}
+
+void daemon_look_at_interfaces(struct daemon *d)
+{
+	if (d->started && !d->stopping && interfaces_changed(d))
+		daemon_dirty(d);
+}
+
+/* An engine in a process of its own takes a fraction of a millisecond for each. */
+#define EXTERNAL_PROBES 32
 
 static bool probe_again(struct daemon *d)
 {
+	const bool external = forwarder_page(d->forwarder) != NULL;
+	const size_t n = d->desired.n_vips;
+	size_t left = external ? EXTERNAL_PROBES : n;
 	bool changed = false;
+	int rc = 0;
 
-	for (size_t i = 0; i < d->desired.n_vips; i++) {
-		const struct vip_report *report = &d->desired.vips[i];
+	/* What doesn't run can't be asked; its VIPs are withdrawn for that. */
+	if (external && d->node_blocked[0])
+		return false;
+	for (size_t i = 0; i < n && left && rc != -ETIMEDOUT; i++, d->probe_next++) {
+		const struct vip_report *report = &d->desired.vips[d->probe_next % n];
 		struct vip_entry *v = daemon_find_vip(d, report->vip->name);
 		char now[VIP_REASON_LEN];
 
 		if (!v || (!report->announce && !v->probe_error[0]))
 			continue;
-		daemon_probe_vip(d, report->vip, now, sizeof(now));
+		left--;
+		rc = daemon_probe_vip(d, report->vip, now, sizeof(now));
+		/* One late answer may be this host's scheduler; an engine that is gone shows by its
+		 * beat. */
+		d->probe_late = rc == -ETIMEDOUT ? d->probe_late + 1 : 0;
+		if (d->probe_late == 1)
+			break;
 		if (strcmp(now, v->probe_error) == 0)
 			continue;
 		memcpy(v->probe_error, now, sizeof(now));
@@ -659,14 +705,11 @@ static bool probe_again(struct daemon *d)
 
 void daemon_tick(struct daemon *d)
 {
-	char blocked[VIP_REASON_LEN];
 	bool changed;
 
 	if (!d->started || d->stopping)
 		return;
-	look_at_interfaces(d, blocked, sizeof(blocked));
-	changed = strcmp(blocked, d->node_blocked) != 0;
-	memcpy(d->node_blocked, blocked, sizeof(blocked));
+	changed = interfaces_changed(d);
 	changed |= probe_again(d);
 	if (changed)
 		daemon_dirty(d);

@@ -10,8 +10,8 @@
 #include "controlplane/daemon.h"
 
 static const char usage_text[] =
-	"Usage: fairwayd [--config FILE] [--socket PATH] [--bpffs DIR] [--state DIR]\n"
-	"                [--log-level LEVEL] [--check]\n"
+	"Usage: fairwayd [--config FILE] [--socket PATH] [--bpffs DIR] [--tables DIR]\n"
+	"                [--state DIR] [--log-level LEVEL] [--check]\n"
 	"\n"
 	"The Fairway load balancer's daemon.\n"
 	"\n"
@@ -19,14 +19,16 @@ static const char usage_text[] =
 	"  --socket PATH      where the API listens (default /run/fairway/fairwayd.sock)\n"
 	"  --bpffs DIR        where program and tables are pinned, a directory on a bpffs\n"
 	"                     (default /sys/fs/bpf/fairway)\n"
+	"  --tables DIR       where tables are files, with node.dpdk.tables: file\n"
+	"                     (default /run/fairway/tables)\n"
 	"  --state DIR        what must outlive the daemon (default /var/lib/fairway)\n"
 	"  --log-level LEVEL  debug, info, warn or error (default info)\n"
 	"  --check            check the configuration as a start would, say what is wrong, exit\n"
 	"  --version          print the version\n"
 	"  --help             print this\n"
 	"\n"
-	"Several nodes on one host each need their own --socket, --bpffs and --state, and a network\n"
-	"namespace.\n";
+	"Several nodes on one host each need their own --socket, --bpffs (or --tables) and --state,\n"
+	"and a network namespace.\n";
 
 struct args {
 	struct daemon_options opt;
@@ -59,6 +61,7 @@ static int parse_args(int argc, char **argv, struct args *a)
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 						{"socket", required_argument, NULL, 's'},
 						{"bpffs", required_argument, NULL, 'b'},
+						{"tables", required_argument, NULL, 't'},
 						{"state", required_argument, NULL, 'd'},
 						{"log-level", required_argument, NULL, 'l'},
 						{"check", no_argument, NULL, 'k'},
@@ -77,6 +80,9 @@ static int parse_args(int argc, char **argv, struct args *a)
 			break;
 		case 'b':
 			a->opt.bpffs = optarg;
+			break;
+		case 't':
+			a->opt.tables = optarg;
 			break;
 		case 'd':
 			a->opt.state = optarg;
@@ -109,6 +115,7 @@ int main(int argc, char **argv)
 	struct args a = {.opt = {.config = "/etc/fairway/fairway.yaml",
 				 .socket = "/run/fairway/fairwayd.sock",
 				 .bpffs = "/sys/fs/bpf/fairway",
+				 .tables = "/run/fairway/tables",
 				 .state = "/var/lib/fairway"}};
 	static struct config_errors errs;
 	struct config *cfg;

@@ -132,7 +132,8 @@ static json_t *doc_program(struct daemon *d)
 {
 	char path[PATH_MAX];
 
-	if (!d->started)
+	/* With the DPDK engine and tables in files there is none. */
+	if (!d->started || !forwarder_program_id(d->forwarder))
 		return json_null();
 	snprintf(path, sizeof(path), "%s/balancer", d->opt.bpffs);
 	return json_pack("{s:I, s:s, s:b}", "id", (json_int_t)forwarder_program_id(d->forwarder),

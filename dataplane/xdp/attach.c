@@ -195,6 +195,21 @@ int xdp_engine_shared(const struct xdp_engine *e, const char *ifname)
 	return e->bpffs && xdp_shared_attached(e, ifname, &programs) ? programs : 0;
 }
 
+bool xdp_engine_steered(const struct xdp_engine *e, const char *ifname)
+{
+	unsigned ifindex = if_nametoindex(ifname);
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info), id = 0;
+	AUTO_CLOSE int fd = -1;
+	char path[512];
+
+	if (!e->bpffs || !ifindex || xdp_pin_path(e, "steer", path, sizeof(path)))
+		return false;
+	fd = bpf_obj_get(path);
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+	       !bpf_xdp_query_id((int)ifindex, 0, &id) && id == info.id;
+}
+
 int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
 {
 	struct bpf_link_info info;

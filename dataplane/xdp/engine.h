@@ -65,6 +65,10 @@ bool xdp_engine_attached(const struct xdp_engine *e, const char *ifname);
  * when it has the interface for itself or isn't attached. */
 int xdp_engine_shared(const struct xdp_engine *e, const char *ifname);
 
+/* Does the program that <bpffs>/steer pins run on the interface: the one that hands packets to an
+ * engine in user space and, while there is none, to ours? */
+bool xdp_engine_steered(const struct xdp_engine *e, const char *ifname);
+
 /* Detach from one interface. 0 also when it wasn't attached. */
 int xdp_engine_detach(struct xdp_engine *e, const char *ifname, struct err *err)
 	__attribute__((warn_unused_result));

@@ -69,6 +69,8 @@ TEST_RULES = {
     "dataplane/native": ["controlplane/publish/"],
     "dataplane/xdp": ["controlplane/publish/"],
     "dataplane/dpdk": ["controlplane/publish/"],
+    # A test plays the DPDK engine: the core over the tables that the daemon shares with it.
+    "controlplane": ["dataplane/native/"],
     # What runs on an interface beside the balancer.
     "controlplane/publish": ["bpf/xdp_drop.skel.h"],
 }
