@@ -62,6 +62,8 @@ struct way_entry {
 	bool resolved;         /* what was published last */
 	bool ever_resolved;
 	bool wanted; /* false: its real left, and may still have flows */
+	/* Why packets can't take it although the neighbour is known; "" else. */
+	char trouble[NEIGHBOUR_REASON_LEN];
 };
 
 /* What is remembered of a VIP between reconciliations. */
@@ -202,6 +204,8 @@ void daemon_targets_free(struct daemon *d);
 /* Tell publish about an interface of this host; unknown names are the journal's matter. */
 int daemon_iface_publish(struct daemon *d, uint32_t ifindex, struct err *err)
 	__attribute__((warn_unused_result));
+/* Why packets can't take it, in words; "" when they can and the kernel vouches for it. */
+const char *daemon_way_reason(const struct way_entry *w);
 /* The way of each real has been answered once. */
 bool daemon_ways_answered(const struct daemon *d);
 /* Let go of ways to reals that left the configuration and have no flows any more. */

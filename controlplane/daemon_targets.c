@@ -184,44 +184,76 @@ static int sync_real(struct daemon *d, const struct config_pool *pool,
 
 /* ---- ways ---- */
 
+static bool is_own_interface(void *arg, const char *name)
+{
+	const struct config_node *node = arg;
+
+	for (size_t i = 0; i < node->n_interfaces; i++)
+		if (strcmp(node->interfaces[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 int daemon_iface_publish(struct daemon *d, uint32_t ifindex, struct err *err)
 {
-	struct neighbour_link link;
-	int rc = neighbour_link_get_by_index(d->neighbour, ifindex, &link);
+	struct publish_egress e = {.ifindex = ifindex};
+	struct neighbour_egress way;
+	int rc = neighbour_egress_get(d->neighbour, ifindex, is_own_interface, &d->cfg->node, &way,
+				      err);
 
 	if (rc < 0)
-		return err_set(err, rc, "interface %u doesn't exist", ifindex);
-	return publish_iface_set(d->publish, ifindex, link.mac, link.mtu,
-				 d->cfg->node.n_interfaces == 1 &&
-					 strcmp(d->cfg->node.interfaces[0].name, link.name) == 0,
-				 err);
+		return rc;
+	e.device = way.device.ifindex;
+	e.mtu = way.link.mtu;
+	e.sole = d->cfg->node.n_interfaces == 1 && is_own_interface(&d->cfg->node, way.device.name);
+	e.n_tags = way.n_tags;
+	memcpy(e.mac, way.link.mac, sizeof(e.mac));
+	for (uint32_t i = 0; i < way.n_tags; i++)
+		e.tags[i] = way.tags[i];
+	return publish_egress_set(d->publish, &e, err);
+}
+
+const char *daemon_way_reason(const struct way_entry *w)
+{
+	return w->trouble[0] ? w->trouble : neighbour_watch_nexthop(w->watch)->reason;
+}
+
+/* Load the next hop, mac NULL: none. What can't be loaded is loaded as none, since it leads
+ * elsewhere now than the tables say. */
+static int way_load(struct way_entry *w, uint32_t ifindex, const uint8_t *mac, struct err *err)
+{
+	struct daemon *d = w->d;
+	struct err ignored;
+	int rc = mac ? daemon_iface_publish(d, ifindex, err) : 0;
+
+	if (rc == 0)
+		rc = publish_nexthop_set(d->publish, &w->addr, mac ? ifindex : 0, mac, err);
+	/* Fails only out of memory, where its address was never loaded. */
+	if (rc < 0 && mac)
+		(void)!publish_nexthop_set(d->publish, &w->addr, 0, NULL, &ignored);
+	return rc;
 }
 
 /* Bring what is known of the way to the tables. */
 static void way_publish(struct way_entry *w)
 {
 	const struct neighbour_nexthop *nh = neighbour_watch_nexthop(w->watch);
-	struct daemon *d = w->d;
 	const uint8_t *mac = NULL;
+	struct err err = {.text = ""};
 	char buf[ADDR_STRLEN];
-	struct err err;
-	int rc = 0;
 
 	/* A pinned address needs no answer from the neighbour, only an interface to leave by. */
 	if (w->pin.set && nh->ifindex)
 		mac = w->pin.bytes;
 	else if (nh->resolved)
 		mac = nh->mac;
-	if (mac)
-		rc = daemon_iface_publish(d, nh->ifindex, &err);
 	/* While the first ARP is under way, adopted tables may know the next hop from before. */
-	if (rc == 0 && (mac || w->ever_resolved || !nh->ifindex))
-		rc = publish_nexthop_set(d->publish, &w->addr, mac ? nh->ifindex : 0, mac, &err);
-	if (rc < 0) {
+	if ((mac || w->ever_resolved || !nh->ifindex) && way_load(w, nh->ifindex, mac, &err) < 0)
+		mac = NULL;
+	if (err.text[0] && strncmp(w->trouble, err.text, sizeof(w->trouble) - 1) != 0)
 		journal_write(LOG_LEVEL_ERROR, "real", addr_format(&w->addr, buf),
 			      "next hop can't be loaded: %s", err.text);
-		mac = NULL;
-	}
+	snprintf(w->trouble, sizeof(w->trouble), "%.*s", (int)sizeof(w->trouble) - 1, err.text);
 	if (w->answered && w->resolved == (mac != NULL))
 		return;
 	w->resolved = mac != NULL;
@@ -231,18 +263,14 @@ static void way_publish(struct way_entry *w)
 			      addr_format(&w->addr, buf), "next hop resolved");
 	else
 		journal_write(LOG_LEVEL_WARN, "real", addr_format(&w->addr, buf),
-			      "next hop not resolved: %s", nh->reason);
+			      "next hop not resolved: %s", daemon_way_reason(w));
 }
 
-static void on_nexthop(void *arg, struct neighbour_watch *watch, void *owner,
-		       const struct neighbour_nexthop *nexthop)
+/* Publish the way anew, and act on what that changes. */
+static void way_changed(struct way_entry *w)
 {
-	struct way_entry *w = owner;
 	bool was = w->resolved;
 
-	(void)arg;
-	(void)watch;
-	(void)nexthop;
 	/* The words change far more often than what can be reached. */
 	way_publish(w);
 	if (w->answered && w->resolved == was)
@@ -251,21 +279,25 @@ static void on_nexthop(void *arg, struct neighbour_watch *watch, void *owner,
 	daemon_dirty(w->d);
 }
 
-/* An interface that frames leave by got another MAC address or MTU: its ways are published again
- * with it. */
+static void on_nexthop(void *arg, struct neighbour_watch *watch, void *owner,
+		       const struct neighbour_nexthop *nexthop)
+{
+	(void)arg;
+	(void)watch;
+	(void)nexthop;
+	way_changed(owner);
+}
+
+/* An interface that frames leave by got another MAC address or MTU, or one came that a VLAN device
+ * lies on: ways that use it are published again. */
 static void link_changed(struct daemon *d, const struct neighbour_link *link)
 {
 	for (size_t i = 0; i < d->n_ways; i++) {
-		const struct neighbour_nexthop *nh = neighbour_watch_nexthop(d->ways[i]->watch);
+		struct way_entry *w = d->ways[i];
+		const struct neighbour_nexthop *nh = neighbour_watch_nexthop(w->watch);
 
-		if (d->ways[i]->answered && nh->ifindex == link->ifindex) {
-			struct err err;
-
-			if (daemon_iface_publish(d, link->ifindex, &err) < 0)
-				journal_write(LOG_LEVEL_ERROR, "node", link->name,
-					      "interface can't be loaded: %s", err.text);
-			return;
-		}
+		if (w->answered && (nh->ifindex == link->ifindex || w->trouble[0]))
+			way_changed(w);
 	}
 }
 
@@ -275,16 +307,14 @@ static void on_link(void *arg, const struct neighbour_link *link, bool present)
 
 	if (present)
 		link_changed(d, link);
-	for (size_t i = 0; i < d->cfg->node.n_interfaces; i++) {
-		if (strcmp(d->cfg->node.interfaces[i].name, link->name) != 0)
-			continue;
-		journal_write(link->up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "node", link->name,
-			      "interface %s",
-			      !present   ? "is gone"
-			      : link->up ? "is up"
-					 : "is down");
-		daemon_dirty(d);
-	}
+	if (!is_own_interface(&d->cfg->node, link->name))
+		return;
+	journal_write(link->up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "node", link->name,
+		      "interface %s",
+		      !present   ? "is gone"
+		      : link->up ? "is up"
+				 : "is down");
+	daemon_dirty(d);
 }
 
 static struct way_entry *way_new(struct daemon *d, const struct addr *addr)

@@ -138,7 +138,7 @@ static void look_at_ways(struct examination *x)
 
 	for (size_t i = 0; i < x->d->n_ways; i++) {
 		const struct way_entry *w = x->d->ways[i];
-		const struct neighbour_nexthop *nh = neighbour_watch_nexthop(w->watch);
+		const char *reason = daemon_way_reason(w);
 		char buf[ADDR_STRLEN], hint[ADDR_STRLEN + 32];
 
 		wanted += w->wanted;
@@ -148,7 +148,7 @@ static void look_at_ways(struct examination *x)
 		addr_format(&w->addr, buf);
 		snprintf(hint, sizeof(hint), "ip route get %s; ip neigh", buf);
 		note(x, "next_hop", OUTCOME_FAIL, hint, "real %s: %s", buf,
-		     nh->reason[0] ? nh->reason : "not resolved yet");
+		     reason[0] ? reason : "not resolved yet");
 	}
 	if (!missing)
 		note(x, "next_hop", OUTCOME_OK, NULL, "next hops of all %zu addresses are resolved",

@@ -225,7 +225,7 @@ json_t *doc_next_hop(struct daemon *d, const struct config_real *real)
 			 nh && !nh->on_link ? doc_addr(&nh->gateway) : json_null(), "mac",
 			 !resolved ? json_null() : doc_mac(pinned ? w->pin.bytes : nh->mac),
 			 "pinned", pinned, "reason",
-			 nh ? doc_text(pinned && resolved ? NULL : nh->reason)
+			 nh ? doc_text(pinned && resolved ? NULL : daemon_way_reason(w))
 			    : json_string("not asked yet"));
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ETH_LEN 14
+#define TAG_LEN 4 /* of a VLAN tag, which stands before the EtherType */
 #define IP4_LEN 20
 #define IP6_LEN 40
 #define TCP_LEN 20
@@ -96,9 +97,16 @@ size_t probe_frame_build(const struct probe_flow *flow, uint8_t frame[PROBE_FRAM
 int probe_frame_addresses(const uint8_t *frame, size_t len, struct addr *ret_source,
 			  struct addr *ret_destination)
 {
-	const uint8_t *ip = frame + ETH_LEN;
 	struct addr src = {0}, dst = {0};
+	const uint8_t *ip;
 
+	/* From here on as if the frame had no tags. */
+	while (len > ETH_LEN + TAG_LEN && ((frame[12] == 0x81 && frame[13] == 0x00) ||
+					   (frame[12] == 0x88 && frame[13] == 0xa8))) {
+		frame += TAG_LEN;
+		len -= TAG_LEN;
+	}
+	ip = frame + ETH_LEN;
 	if (len >= ETH_LEN + IP4_LEN && frame[12] == 0x08 && frame[13] == 0x00) {
 		src.family = dst.family = 4;
 		memcpy(src.bytes, ip + 12, 4);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "controlplane/neighbour/links.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +21,49 @@ void links_fini(struct links *links)
 	*links = (struct links){0};
 }
 
+/* The tag of a VLAN device, from what IFLA_INFO_DATA has; an old kernel knows 802.1Q only, and
+ * doesn't say so. */
+static uint32_t read_tag(const struct nlattr *data)
+{
+	const struct nlattr *attr;
+	uint32_t tpid = ETH_P_8021Q, id = 0;
+
+	mnl_attr_for_each_nested(attr, data)
+	{
+		if (mnl_attr_get_payload_len(attr) < sizeof(uint16_t))
+			continue;
+		if (mnl_attr_get_type(attr) == IFLA_VLAN_ID)
+			id = mnl_attr_get_u16(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_VLAN_PROTOCOL)
+			tpid = ntohs(mnl_attr_get_u16(attr));
+	}
+	return tpid << 16 | id;
+}
+
+static uint32_t read_kind(const struct nlattr *linkinfo)
+{
+	const struct nlattr *attr, *data = NULL;
+	bool vlan = false;
+
+	mnl_attr_for_each_nested(attr, linkinfo)
+	{
+		const char *kind = mnl_attr_get_payload(attr);
+		size_t len = mnl_attr_get_payload_len(attr);
+
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			vlan = strnlen(kind, len) == 4 && memcmp(kind, "vlan", 4) == 0;
+		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
+			data = attr;
+	}
+	return vlan && data ? read_tag(data) : 0;
+}
+
 bool links_parse(const struct nlmsghdr *nlh, struct neighbour_link *ret_link)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	struct neighbour_link link = {0};
 	const struct nlattr *attr;
+	bool lower_elsewhere = false;
 
 	/* Bridges tell about their ports with the same message in another family. */
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
@@ -45,8 +86,20 @@ bool links_parse(const struct nlmsghdr *nlh, struct neighbour_link *ret_link)
 			if (link.ethernet && mnl_attr_get_payload_len(attr) == 6)
 				memcpy(link.mac, mnl_attr_get_payload(attr), 6);
 			break;
+		case IFLA_LINK:
+			link.lower = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINK_NETNSID:
+			lower_elsewhere = true;
+			break;
+		case IFLA_LINKINFO:
+			link.tag = read_kind(attr);
+			break;
 		}
 	}
+	/* Others lie on interfaces too (macvlan), or name their peer so (veth). */
+	if (!link.tag || lower_elsewhere)
+		link.lower = 0;
 	*ret_link = link;
 	return true;
 }
@@ -55,7 +108,8 @@ bool links_equal(const struct neighbour_link *a, const struct neighbour_link *b)
 {
 	return a->ifindex == b->ifindex && strcmp(a->name, b->name) == 0 &&
 	       memcmp(a->mac, b->mac, 6) == 0 && a->mtu == b->mtu && a->ethernet == b->ethernet &&
-	       a->admin_up == b->admin_up && a->up == b->up;
+	       a->admin_up == b->admin_up && a->up == b->up && a->tag == b->tag &&
+	       a->lower == b->lower;
 }
 
 static struct neighbour_link *find(const struct links *links, uint32_t ifindex)
@@ -143,4 +197,51 @@ const struct neighbour_link *links_by_name(const struct links *links, const char
 		if (strcmp(links->entries[i].name, name) == 0)
 			return &links->entries[i];
 	return NULL;
+}
+
+/* Put a tag that the frame gets outside of those it has. */
+static int push_tag(struct neighbour_egress *egress, uint32_t tag)
+{
+	if (egress->n_tags == NEIGHBOUR_TAGS_MAX)
+		return -E2BIG;
+	memmove(&egress->tags[1], &egress->tags[0], sizeof(egress->tags) - sizeof(*egress->tags));
+	egress->tags[0] = tag;
+	egress->n_tags++;
+	return 0;
+}
+
+int links_egress(const struct links *links, uint32_t ifindex,
+		 bool (*sends)(void *arg, const char *name), void *arg,
+		 struct neighbour_egress *ret_egress, struct err *err)
+{
+	const struct neighbour_link *link = find(links, ifindex), *lower;
+	struct neighbour_egress egress = {0};
+
+	if (!link)
+		return err_set(err, -ENODEV, "interface %u doesn't exist", ifindex);
+	egress.link = *link;
+	for (; link->tag && !sends(arg, link->name); link = lower) {
+		lower = find(links, link->lower);
+		if (!lower && link->lower)
+			return err_set(err, -ENODEV, "waiting for news of interface %u below %s",
+				       link->lower, link->name);
+		if (!lower)
+			return err_set(err, -ENODEV,
+				       "VLAN device %s lies on an interface of another network "
+				       "namespace: reach the real through an interface of this one",
+				       link->name);
+		if (push_tag(&egress, link->tag) < 0)
+			return err_set(err, -E2BIG,
+				       "frames through %s would have more than %d VLAN tags: reach "
+				       "the real through fewer VLAN devices on each other",
+				       egress.link.name, NEIGHBOUR_TAGS_MAX);
+	}
+	if (egress.n_tags && !sends(arg, link->name))
+		return err_set(err, -ENODEV,
+			       "VLAN device %s lies on %s, which is not in node.interfaces: add it "
+			       "there, or reach the real through another interface",
+			       egress.link.name, link->name);
+	egress.device = *link;
+	*ret_egress = egress;
+	return 0;
 }

@@ -36,6 +36,12 @@ int links_read(struct links *links, struct rtnl *rtnl) __attribute__((warn_unuse
 const struct neighbour_link *links_by_index(const struct links *links, uint32_t ifindex);
 const struct neighbour_link *links_by_name(const struct links *links, const char *name);
 
+/* As neighbour_egress_get(). */
+int links_egress(const struct links *links, uint32_t ifindex,
+		 bool (*sends)(void *arg, const char *name), void *arg,
+		 struct neighbour_egress *ret_egress, struct err *err)
+	__attribute__((warn_unused_result));
+
 bool links_equal(const struct neighbour_link *a, const struct neighbour_link *b);
 
 #endif

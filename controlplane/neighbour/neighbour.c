@@ -457,3 +457,10 @@ int neighbour_link_get_by_index(const struct neighbour *nb, uint32_t ifindex,
 {
 	return copy_link(links_by_index(&nb->links, ifindex), ret_link);
 }
+
+int neighbour_egress_get(const struct neighbour *nb, uint32_t ifindex,
+			 bool (*sends)(void *arg, const char *name), void *arg,
+			 struct neighbour_egress *ret_egress, struct err *err)
+{
+	return links_egress(&nb->links, ifindex, sends, arg, ret_egress, err);
+}

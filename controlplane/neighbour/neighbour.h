@@ -54,6 +54,20 @@ struct neighbour_link {
 	bool ethernet;
 	bool admin_up; /* set up by the operator */
 	bool up;       /* admin_up, and with carrier */
+	/* Of a VLAN device: the tag of its frames, TPID << 16 | VLAN identifier (0: it is none),
+	 * and the interface below (0: in another network namespace). */
+	uint32_t tag;
+	uint32_t lower;
+};
+
+#define NEIGHBOUR_TAGS_MAX 2
+
+/* How frames leave that are routed through an interface. */
+struct neighbour_egress {
+	struct neighbour_link link;   /* that interface: source MAC address and MTU */
+	struct neighbour_link device; /* what sends them: the same, or what VLAN devices lie on */
+	uint32_t n_tags;
+	uint32_t tags[NEIGHBOUR_TAGS_MAX]; /* as neighbour_link.tag, outermost first */
 };
 
 /* Told from the loop, never from within a call of this header. A callback may add and remove any
@@ -94,6 +108,15 @@ int neighbour_link_get(const struct neighbour *nb, const char *name,
 		       struct neighbour_link *ret_link) __attribute__((warn_unused_result));
 int neighbour_link_get_by_index(const struct neighbour *nb, uint32_t ifindex,
 				struct neighbour_link *ret_link)
+	__attribute__((warn_unused_result));
+
+/* The way from an interface that routes name down to the one that sends: through VLAN devices,
+ * until sends() says of a name that frames may leave there. An interface that is no VLAN device is
+ * its own way, whatever sends() says. 0; -ENODEV (no such interface, or none below that sends) or
+ * -E2BIG (more than two tags) with words in err. */
+int neighbour_egress_get(const struct neighbour *nb, uint32_t ifindex,
+			 bool (*sends)(void *arg, const char *name), void *arg,
+			 struct neighbour_egress *ret_egress, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* Is there a route to target, and does it lead off this host? For configuration checks: needs no

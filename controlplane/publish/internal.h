@@ -168,6 +168,9 @@ struct publish {
 		struct publish_listed refs[LB_SHAPES_MAX];
 		bool changed; /* since the grace period began */
 	} lists[PUBLISH_LISTS];
+	/* By which number next hops name each of the node's interfaces; 0: not set by this writer.
+	 */
+	uint32_t iface_names[LB_IFACES_MAX];
 	struct publish_hop *hops; /* sorted by address */
 	size_t n_hops;
 	/* Places in the tables. Counters of services and deny lists have numbers of their own,

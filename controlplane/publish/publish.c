@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "controlplane/publish/internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,30 +154,53 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 	return rc;
 }
 
-static uint32_t iface_place(const struct publish *p, uint32_t ifindex)
+/* The place of what leaves by this device with these tags: numbers of VLAN devices come and go, and
+ * an adopted table doesn't have them. */
+static uint32_t iface_place(const struct publish *p, const struct lb_iface *want)
+{
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++) {
+		const struct lb_iface *have = &p->t->node->ifaces[i];
+
+		if (have->ifindex == want->ifindex && have->n_tags == want->n_tags &&
+		    memcmp(have->tags, want->tags, sizeof(want->tags)) == 0)
+			return i;
+	}
+	return 0;
+}
+
+/* What a next hop that names this interface leaves by; 0: none was set. */
+static uint32_t iface_named(const struct publish *p, uint32_t ifindex)
 {
 	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
-		if (p->t->node->ifaces[i].ifindex == ifindex)
+		if (ifindex && p->iface_names[i] == ifindex)
 			return i;
 	return 0;
 }
 
-int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
-		      bool sole, struct err *err)
+int publish_egress_set(struct publish *p, const struct publish_egress *egress, struct err *err)
 {
+	static const struct lb_iface none;
 	struct lb_iface want = {
-		.ifindex = ifindex,
-		.flags = sole ? LB_IFACE_SOLE : 0,
-		.mtu = !mtu || mtu > 0xffff ? 0xffff : (uint16_t)mtu,
+		.ifindex = egress->device,
+		.flags = (egress->sole ? LB_IFACE_SOLE : 0) | (egress->n_tags ? LB_IFACE_TAGS : 0),
+		.mtu = !egress->mtu || egress->mtu > 0xffff ? 0xffff : (uint16_t)egress->mtu,
+		.n_tags = egress->n_tags,
 	};
-	uint32_t place = iface_place(p, ifindex);
+	uint32_t place, old = iface_named(p, egress->ifindex);
 
-	want.common_mtu = want.mtu;
-	memcpy(want.mac, mac, 6);
+	if (egress->n_tags > LB_TAGS_MAX)
+		return err_set(err, -EINVAL, "more than %u VLAN tags", LB_TAGS_MAX);
+	for (uint32_t i = 0; i < egress->n_tags; i++)
+		want.tags[i] = htonl(egress->tags[i]);
+	want.common_mtu = egress->n_tags ? 0 : want.mtu;
+	memcpy(want.mac, egress->mac, 6);
+	place = iface_place(p, &want);
 	if (!place)
-		place = iface_place(p, 0);
+		place = iface_place(p, &none);
 	if (!place)
 		return err_set(err, -ENOSPC, "more than %u interfaces", LB_IFACES_MAX - 1);
+	p->iface_names[old] = 0;
+	p->iface_names[place] = egress->ifindex;
 	if (memcmp(&p->t->node->ifaces[place], &want, sizeof(want)) == 0)
 		return 0;
 	/* An interface's own MAC address and MTU change once in its life, if at all; a frame sent
@@ -184,6 +208,16 @@ int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6],
 	p->t->node->ifaces[place] = want;
 	p->writes++;
 	return 0;
+}
+
+int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
+		      bool sole, struct err *err)
+{
+	struct publish_egress egress = {
+		.ifindex = ifindex, .device = ifindex, .mtu = mtu, .sole = sole};
+
+	memcpy(egress.mac, mac, 6);
+	return publish_egress_set(p, &egress, err);
 }
 
 static int hop_remember(struct publish *p, const struct addr *addr, uint64_t word)
@@ -216,12 +250,11 @@ static int hop_remember(struct publish *p, const struct addr *addr, uint64_t wor
 int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifindex,
 			const uint8_t *mac, struct err *err)
 {
-	uint32_t place = mac ? iface_place(p, ifindex) : 0;
+	uint32_t place = mac ? iface_named(p, ifindex) : 0;
 	uint64_t word = 0;
 
-	if (mac && (!place || !ifindex))
-		return err_set(err, -ENODEV, "interface number %u is not among node.interfaces",
-			       ifindex);
+	if (mac && !place)
+		return err_set(err, -ENODEV, "interface number %u is not known", ifindex);
 	if (mac) {
 		uint16_t index = (uint16_t)place;
 

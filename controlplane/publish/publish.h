@@ -76,9 +76,25 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 int publish_iface_set(struct publish *p, uint32_t ifindex, const uint8_t mac[6], uint32_t mtu,
 		      bool sole, struct err *err) __attribute__((warn_unused_result));
 
+/* The same for an interface that may be a VLAN device: routes and next hops name one, frames leave
+ * by the one below, with tags. Without tags they keep those that they came with. What is set before
+ * for the same device and tags changes, whatever number names it now. -EINVAL: more tags than a
+ * frame may have. */
+struct publish_egress {
+	uint32_t ifindex; /* by which next hops name it */
+	uint32_t device;  /* kernel's number of the device that sends; the same without tags */
+	uint8_t mac[6];
+	uint32_t mtu;
+	bool sole; /* the engine is attached to this device only */
+	uint32_t n_tags;
+	uint32_t tags[LB_TAGS_MAX]; /* TPID << 16 | TCI, outermost first */
+};
+int publish_egress_set(struct publish *p, const struct publish_egress *egress, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* The next hop of every real with this address; mac NULL: unknown, packets to it are dropped as
- * real_unresolved. ifindex must have been set with publish_iface_set(). Remembered also for reals
- * that come later. */
+ * real_unresolved. ifindex must have been set with publish_iface_set() or publish_egress_set().
+ * Remembered also for reals that come later. */
 int publish_nexthop_set(struct publish *p, const struct addr *real, uint32_t ifindex,
 			const uint8_t *mac, struct err *err) __attribute__((warn_unused_result));
 

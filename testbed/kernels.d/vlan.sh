@@ -48,7 +48,7 @@ real_setup real1 >"$TB/setup.log" 2>&1 || die "fairway-real setup: $(tail -1 "$T
 node_start lb1
 hold 'fairwayd knows the way to the real server' wait_until 30 node_ready 1
 hold 'what is for the host itself passes to its VLAN device' \
-	wait_until 10 in_ns router ping -q -c 1 -W 2 192.0.3.11
+	wait_until 10 in_ns router busybox ping -q -c 1 -W 2 192.0.3.11
 hold "$CONNECTIONS of $CONNECTIONS connections with a tag are answered" \
 	wait_until 10 all_answered "$CONNECTIONS" "$VIP4:80"
 hold 'they left the balancer with their tag' came_back_tagged
