@@ -80,3 +80,36 @@ probe_show() {
 			"$(probe_get ".servers[\"$name\"].short // 0")" "$percent" "${bar// /#}")"
 	done
 }
+
+# A SYN flood beside it, from addresses that nobody has.
+#
+#   flood_unanswered NAME...   real servers that spend nothing on it: they have no way back to it
+#   flood_start ARGS...        the flood in the background, in namespace "client"
+#   flood_stop                 ends it
+#   flood_sent                 how many SYNs it has sent, once it has ended
+#   client_segments            TCP segments the client's kernel has sent: all but the flood's
+
+flood_unanswered() {
+	local name
+	for name in "$@"; do
+		ip_ns "$name" route add blackhole 198.18.0.0/15 &&
+			ip_ns "$name" -6 route add blackhole 2001:2::/48 || return 1
+	done
+}
+
+flood_start() {
+	: >"$TB/flood.log"
+	ns_spawn client flood "$BUILD/testbed/flood" "$@"
+	wait_until 5 process_runs flood
+}
+
+flood_stop() { process_end flood; }
+
+flood_sent() { jq -R 'fromjson? | .sent // 0' "$TB/flood.log" | tail -n 1; }
+
+client_segments() {
+	# shellcheck disable=SC2016 # awk's own
+	in_ns client awk '$1 == "Tcp:" && n++ { for (i in name) v[name[i]] = $i }
+		$1 == "Tcp:" && n == 1 { for (i = 2; i <= NF; i++) name[i] = $i }
+		END { print v["OutSegs"] + v["RetransSegs"] }' /proc/net/snmp
+}

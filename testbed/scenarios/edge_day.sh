@@ -2,11 +2,13 @@
 # shellcheck shell=bash
 # A day at the edge, on the topology of testbed/topologies/edge.sh, each step proved as it goes:
 # sessions and routes, the spread of connections, a real server that dies and returns, a pool that
-# is empty, a node that dies and returns. A claim that does not hold ends the run.
+# is empty, a node that dies and returns, pools that change under a SYN flood. A claim that does not
+# hold ends the run.
 
 TARGETS=("$VIP4:80" "[$VIP6]:80")
 NO_COST='0 new connections failed, 0 short and 0 long-lived ones broke'
 SUMMARY=()
+RATE=200 # of new connections, per second
 
 # hold PROMISE COMMAND...: says the promise as kept, or ends the run with what is known.
 hold() {
@@ -95,6 +97,23 @@ vips_have_next_hops() { next_hops_are "$VIP4" "$1" && next_hops_are "$VIP6" "$1"
 
 forwarded_by() { cli "$1" --json status | jq .totals.forward.packets; }
 
+forwarded() {
+	local name sum=0
+	for name in "${NODES[@]}"; do
+		sum=$((sum + $(forwarded_by "$name")))
+	done
+	echo "$sum"
+}
+
+# flood_forwarded: whether all that the flood has sent since flood_mark, FLOOD, was forwarded: the
+# nodes forwarded so many packets more than the client's kernel sent. What is under way while one
+# looks is allowed for.
+flood_mark() { FORWARDED=$(forwarded) SEGMENTS=$(client_segments); }
+flood_forwarded() {
+	local more=$(($(forwarded) - FORWARDED - $(client_segments) + SEGMENTS))
+	[ "$FLOOD" -gt 0 ] && [ "$more" -ge $((FLOOD * 95 / 100)) ]
+}
+
 # Neither has forwarded anything for half a second.
 nodes_are_quiet() {
 	local before after
@@ -111,6 +130,13 @@ balanced() {
 		percent=$(probe_percent "$name")
 		[ "$percent" -ge $((fair - 8)) ] && [ "$percent" -le $((fair + 8)) ] || return 1
 	done
+}
+
+# share_is NAME PERCENT: of the probe, about.
+share_is() {
+	local percent
+	percent=$(probe_percent "$1")
+	[ "$percent" -ge $(($2 - 8)) ] && [ "$percent" -le $(($2 + 8)) ]
 }
 
 nodes_announce() { bgp_established lb1 && bgp_established lb2; }
@@ -156,8 +182,8 @@ step_spread() {
 }
 
 step_load() {
-	title '3. Load: 200 new connections a second, 60 long-lived ones that ask every 0.2 s'
-	traffic_start --target "${TARGETS[0]}" --target "${TARGETS[1]}" --rate 200 --concurrency 4000 \
+	title "3. Load: $RATE new connections a second, 60 long-lived ones that ask every 0.2 s"
+	traffic_start --target "${TARGETS[0]}" --target "${TARGETS[1]}" --rate "$RATE" --concurrency 4000 \
 		--long 60 --every 200 --timeout 20000 || die 'the load client does not start'
 	traffic_mark start
 	hold_within 10 'it runs' traffic_flows start 300
@@ -169,7 +195,7 @@ step_real_dies() {
 	local held start found limit
 	# The last good check may have been a moment before.
 	limit=$((HEALTH_FALL * HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS))
-	title '6. A real server dies under load'
+	title '7. A real server dies under load'
 	held=$(traffic_get .servers.real2.long_open)
 	traffic_mark dies
 	start=$(now_ms)
@@ -192,7 +218,7 @@ step_real_dies() {
 
 step_real_returns() {
 	local found
-	title '7. It returns'
+	title '8. It returns'
 	traffic_mark returns
 	nginx_start real2
 	say 'nginx of real2 started'
@@ -209,7 +235,7 @@ step_real_returns() {
 
 step_pool_dies() {
 	local name
-	title '8. All real servers die: nobody should be sent here any more'
+	title '9. All real servers die: nobody should be sent here any more'
 	traffic_mark empty
 	for name in "${REALS[@]}"; do
 		process_signal KILL "nginx-$name"
@@ -268,6 +294,69 @@ step_node_returns() {
 	summarize 'it returned' "$found" "$(traffic_cost node)"
 }
 
+# One more real server, not yet in any pool.
+real4_up() {
+	ns_add real4 && host_up real4 && nginx_start real4 && wait_until 10 real_answers real4 &&
+		real_setup real4 >"$TB/setup-real4.log" && flood_unanswered "${REALS[@]}" real4
+}
+
+step_pools_change() {
+	local held
+	title "6. The pools change under load and a SYN flood of $((RATE * 10)) a second"
+	real4_up || die 'cannot set up a fourth real server'
+	traffic_mark pools
+	flood_mark
+	flood_start --target "${TARGETS[0]}" --target "${TARGETS[1]}" --rate $((RATE * 10)) \
+		--duration 120 || die "the flood does not start: $(tail -n 1 "$TB/flood.log")"
+	held=$(traffic_get .servers.real1.long_open)
+	hold 'real1 is drained on both nodes' real_change real1 drain
+	probe 600 "${TARGETS[@]}"
+	hold '600 new connections are answered' is "$(probe_get .short.ok)" 600
+	hold 'not one of them went there' is "$(probe_get '.servers.real1.short // 0')" 0
+	hold "its $held long-lived connections have stayed with it" \
+		is "$(traffic_get .servers.real1.long_open)" "$held"
+	hold 'real4 is added' real_change real4 add
+	hold_within 10 'both nodes use it' real_is real4 up
+	hold 'real3 gets three times the weight' real_change real3 set weight 300
+	probe 600 "${TARGETS[@]}"
+	hold '600 new connections are answered' is "$(probe_get .short.ok)" 600
+	probe_show real2 real3 real4
+	hold 'it has three times their share' share_is real3 60
+	hold 'real4 has its part' share_is real4 20
+	hold_within 20 'no connection waits' traffic_smooth
+	hold 'the flood still runs' process_runs flood
+	say "cost: $(traffic_cost pools); flow tables: $(flows_used)"
+	hold 'not one connection was lost' is "$(traffic_cost pools)" "$NO_COST"
+	flood_stop
+	FLOOD=$(flood_sent)
+	hold "$FLOOD SYNs of the flood were forwarded meanwhile" flood_forwarded
+	summarize 'pools changed, flood' '' "$(traffic_cost pools)"
+	step_pools_change_back
+}
+
+# flows_used: what the nodes remember, in words.
+flows_used() {
+	local name words=()
+	for name in "${NODES[@]}"; do
+		words+=("$name $(cli "$name" --json status |
+			jq -r '.tracking | "\(.entries) of \(.max), \(.at_risk) of them needed"')")
+	done
+	printf '%s; %s\n' "${words[@]}"
+}
+
+# Three real servers alike, for what follows.
+step_pools_change_back() {
+	traffic_mark back
+	hold 'real1 is back, real3 has its old weight, real4 is removed' pools_as_before
+	hold_within 10 'all of them are used' reals_are_up
+	hold_within 10 'connections flow' traffic_flows back 300
+	hold 'that cost no connection either' is "$(traffic_cost back)" "$NO_COST"
+}
+
+pools_as_before() {
+	real_change real1 enable && real_change real3 set weight 100 && real_change real4 remove
+}
+
 edge_day() {
 	step_start
 	step_spread
@@ -276,6 +365,7 @@ edge_day() {
 	# remembers.
 	step_node_dies
 	step_node_returns
+	step_pools_change
 	step_real_dies
 	step_real_returns
 	step_pool_dies

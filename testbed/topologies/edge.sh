@@ -29,6 +29,9 @@ NODE_ASN=64512
 NODES=(lb1 lb2)
 REALS=(real1 real2 real3)
 
+# Entries of a node's flow table: few, for a flood to have its way with them.
+EDGE_FLOWS=4096
+
 # What decides how fast trouble is found; written into the configurations below.
 HOLD_TIME_S=6
 HEALTH_INTERVAL_MS=500
@@ -47,6 +50,7 @@ host_number() {
 	real1) echo 21 ;;
 	real2) echo 22 ;;
 	real3) echo 23 ;;
+	real4) echo 24 ;;
 	*) die "no host $1 in this topology" ;;
 	esac
 }
@@ -95,13 +99,15 @@ router_up() {
 	in_ns router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 		net.ipv4.fib_multipath_hash_policy=3 net.ipv4.fib_multipath_hash_fields=0x37 \
 		net.ipv6.fib_multipath_hash_policy=3 net.ipv6.fib_multipath_hash_fields=0x37 &&
-		bridge_add edge0 192.0.2.1/24 2001:db8:e::1/64 &&
-		bridge_add rack0 10.0.0.1/24 2001:db8:a::1/64
+		bridge_add edge0 02:00:00:00:0e:01 192.0.2.1/24 2001:db8:e::1/64 &&
+		bridge_add rack0 02:00:00:00:0a:01 10.0.0.1/24 2001:db8:a::1/64
 }
 
+# bridge_add NAME MAC ADDRESS4 ADDRESS6: without a MAC address of its own a bridge takes the lowest of
+# its ports', so another one whenever a host with a lower one comes.
 bridge_add() {
-	ip_ns router link add "$1" mtu "$EDGE_MTU" type bridge stp_state 0 mcast_snooping 0 &&
-		addr_add router "$1" "$2" "$3" && ip_ns router link set "$1" up
+	ip_ns router link add "$1" address "$2" mtu "$EDGE_MTU" type bridge stp_state 0 \
+		mcast_snooping 0 && addr_add router "$1" "$3" "$4" && ip_ns router link set "$1" up
 }
 
 client_up() {
@@ -228,6 +234,18 @@ real_setup() {
 	real_tool "$1" setup --encap "$EDGE_ENCAP" --vip "$VIP4" --vip "$VIP6"
 }
 
+# real_change NAME VERB ARGS...: the same change of both addresses of a real server on every node.
+real_change() {
+	local name=$1 verb=$2 family node
+	shift 2
+	for node in "${NODES[@]}"; do
+		for family in 4 6; do
+			cli "$node" real "$verb" "web$family" "$("addr$family" "$name")" "$@" \
+				>>"$TB/changes.log" 2>&1 || return 1
+		done
+	done
+}
+
 # ---- Fairway ----
 
 # node_config NAME: the node's configuration.
@@ -243,7 +261,7 @@ node_config() {
 		  hash_seed: "0123456789abcdef0123456789abcdef"
 		  # Short, so that the changes of starting up have settled when a node dies: until then
 		  # what one node remembers of its flows another doesn't know.
-		  tracking: {settle_time: 1s}
+		  tracking: {settle_time: 1s, flows: $EDGE_FLOWS}
 		bgp:
 		  asn: $NODE_ASN
 		  router_id: $(addr4 "$name")
