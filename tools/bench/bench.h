@@ -40,6 +40,8 @@ struct xdp_engine *bench_tables_engine(struct bench_tables *t);
 #define BENCH_VIP6_TO_4  "2001:db8::51" /* IPv4 reals */
 #define BENCH_VIP4_L2DSR "198.51.100.1"
 #define BENCH_VIP4_MOVED "198.51.100.2" /* most slots have changed since the ring was built */
+#define BENCH_VIP4_GUE   "198.51.100.3" /* IPv4 reals, GUE */
+#define BENCH_VIP6_GUE   "2001:db8::52" /* IPv6 reals, GUE */
 #define BENCH_VIPS_BUSY  256
 
 /* ---- scenarios ---- */

@@ -211,6 +211,16 @@ static void l2dsr4(struct frame *f, uint32_t flow)
 	tcp4_to(f, flow, BENCH_VIP4_L2DSR, ACK);
 }
 
+static void gue4(struct frame *f, uint32_t flow)
+{
+	tcp4_to(f, flow, BENCH_VIP4_GUE, ACK);
+}
+
+static void gue6(struct frame *f, uint32_t flow)
+{
+	tcp6_to(f, flow, BENCH_VIP6_GUE, ACK);
+}
+
 static void moved4(struct frame *f, uint32_t flow)
 {
 	tcp4_to(f, flow, BENCH_VIP4_MOVED, ACK);
@@ -438,6 +448,8 @@ const struct frame_case frame_cases[] = {
 	{"udp6", "UDP, IPv6 in IPv6", FLOWS, NULL, udp6, 0},
 	{"tcp4-in-6", "TCP, IPv4 in IPv6", FLOWS, NULL, tcp4_in_6, 0},
 	{"tcp6-in-4", "TCP, IPv6 in IPv4", FLOWS, NULL, tcp6_in_4, 0},
+	{"gue4", "TCP, IPv4 in UDP in IPv4", FLOWS, NULL, gue4, 0},
+	{"gue6", "TCP, IPv6 in UDP in IPv6", FLOWS, NULL, gue6, 0},
 	{"l2dsr4", "TCP, MAC addresses rewritten", FLOWS, NULL, l2dsr4, 0},
 	{"changed-slot4", "TCP in a slot that changed, seen before", FLOWS, NULL, moved4, 0},
 	{"changed-slot4-first", "the first packet of such a flow", FLOWS, NULL, moved4, 1},

@@ -25,5 +25,9 @@ const struct bench_scenario bench_scenarios[] = {
 	 20},
 	{"l2dsr-1k", "MAC addresses only, 1,000 flows", THOUSAND, 1, BENCH_VIP4_L2DSR, IPPROTO_TCP,
 	 ACK, 0},
+	{"gue4-1k", "IPv4 in UDP in IPv4, 1,000 flows", THOUSAND, 1, BENCH_VIP4_GUE, IPPROTO_TCP,
+	 ACK, 28},
+	{"gue6-1k", "IPv6 in UDP in IPv6, 1,000 flows", THOUSAND, 1, BENCH_VIP6_GUE, IPPROTO_TCP,
+	 ACK, 48},
 	{.name = NULL},
 };

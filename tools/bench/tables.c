@@ -33,10 +33,9 @@ static const struct pool {
 	const char *first;
 	enum lb_encap encap;
 } pools[] = {
-	{"web4", "10.0.0.1", LB_ENCAP_IPIP},
-	{"web6", "2001:db8:1::1", LB_ENCAP_IPIP},
-	{"l2dsr", "10.0.1.1", LB_ENCAP_L2DSR},
-	{MOVED, "10.0.2.1", LB_ENCAP_IPIP},
+	{"web4", "10.0.0.1", LB_ENCAP_IPIP},   {"web6", "2001:db8:1::1", LB_ENCAP_IPIP},
+	{"l2dsr", "10.0.1.1", LB_ENCAP_L2DSR}, {MOVED, "10.0.2.1", LB_ENCAP_IPIP},
+	{"gue4", "10.0.3.1", LB_ENCAP_GUE},    {"gue6", "2001:db8:2::1", LB_ENCAP_GUE},
 };
 
 /* The VIPs: n addresses from `first` on. */
@@ -51,7 +50,8 @@ static const struct vip {
 	{BENCH_VIP6_TO_4, 1, "web4"},
 	{BENCH_VIP4_L2DSR, 1, "l2dsr"},
 	{BENCH_VIP4_MOVED, 1, MOVED},
-
+	{BENCH_VIP4_GUE, 1, "gue4"},
+	{BENCH_VIP6_GUE, 1, "gue6"},
 };
 
 /* The i-th address from first on; the last byte has room for it. */
@@ -82,7 +82,8 @@ enum { LIGHT_NONE = -1, LIGHT_EVEN, LIGHT_ODD };
 
 static int set_pool(struct publish *publish, const struct pool *pool, int light, struct err *err)
 {
-	struct publish_pool_spec spec = {.encap = pool->encap, .table_size = RING_SLOTS};
+	struct publish_pool_spec spec = {
+		.encap = pool->encap, .gue_port = 6080, .table_size = RING_SLOTS};
 	struct publish_member members[REALS] = {0};
 
 	for (uint32_t i = 0; i < REALS; i++) {
