@@ -114,13 +114,12 @@ flood_forwarded() {
 	[ "$FLOOD" -gt 0 ] && [ "$more" -ge $((FLOOD * 95 / 100)) ]
 }
 
-# Neither has forwarded anything for half a second.
+# None has forwarded anything for half a second.
 nodes_are_quiet() {
-	local before after
-	before=$(forwarded_by lb1)-$(forwarded_by lb2)
+	local before
+	before=$(forwarded)
 	sleep 0.5
-	after=$(forwarded_by lb1)-$(forwarded_by lb2)
-	[ "$before" = "$after" ]
+	[ "$before" = "$(forwarded)" ]
 }
 
 # balanced NAME...: each of them answers about its share of the probe.
