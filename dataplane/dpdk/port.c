@@ -20,19 +20,22 @@
 /* Buffers that a worker's cache and the bursts under way may hold. */
 #define WORKER_MBUFS (512U + 8U * DPDK_BURST)
 #define CACHE_MBUFS  256U
+/* Some drivers have rings of their own size, whatever is asked for: net_af_xdp fills 2048. */
+#define RING_MBUFS 2048U
 
 /* ---- buffers ---- */
 
 static uint32_t mbufs_needed(const struct dpdk_options *opt)
 {
+	const uint32_t ring = RTE_MAX(opt->descriptors, RING_MBUFS);
 	uint32_t n = opt->n_cores * WORKER_MBUFS;
 
 	for (uint16_t i = 0; i < opt->n_ports; i++) {
 		const uint32_t queues = opt->ports[i].queues ? opt->ports[i].queues : opt->n_cores;
 		const bool kernel = opt->ports[i].exception != DPDK_EXCEPTION_KERNEL;
 
-		n += (queues + opt->n_cores) * opt->descriptors;
-		n += kernel ? 2U * opt->n_cores * opt->descriptors : 0;
+		n += (queues + opt->n_cores) * ring;
+		n += kernel ? 2U * opt->n_cores * ring : 0;
 	}
 	return n;
 }

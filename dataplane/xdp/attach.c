@@ -201,9 +201,10 @@ bool xdp_engine_steered(const struct xdp_engine *e, const char *ifname)
 	struct bpf_prog_info info = {0};
 	__u32 len = sizeof(info), id = 0;
 	AUTO_CLOSE int fd = -1;
-	char path[512];
+	char path[512], name[32];
 
-	if (!e->bpffs || !ifindex || xdp_pin_path(e, "steer", path, sizeof(path)))
+	snprintf(name, sizeof(name), "steer-%s", ifname);
+	if (!e->bpffs || !ifindex || xdp_pin_path(e, name, path, sizeof(path)))
 		return false;
 	fd = bpf_obj_get(path);
 	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) &&

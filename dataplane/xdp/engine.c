@@ -170,7 +170,7 @@ int xdp_engine_open(const char *bpffs, const struct lb_dims *dims, struct xdp_en
 	if (!e)
 		return err_set(err, -ENOMEM, "out of memory");
 	xdp_set_init(&e->set);
-	e->twin_fd = e->grace_outer_fd = e->grace_inner_fd = -1;
+	e->twin_fd = e->grace_outer_fd = e->grace_inner_fd = e->next_fd = -1;
 	if (bpffs) {
 		e->bpffs = strdup(bpffs);
 		rc = e->bpffs ? check_bpffs(bpffs, err) : err_set(err, -ENOMEM, "out of memory");
@@ -270,8 +270,11 @@ static int put_in_force(const struct xdp_engine *e, const struct xdp_set *s, str
 	struct err back;
 
 	if (!rc)
+		rc = xdp_next_update(e, s, err);
+	if (!rc)
 		rc = xdp_pin_set(e, s, err);
-	if (rc && (xdp_links_update(e, &e->set, &back) || xdp_pin_set(e, &e->set, &back)))
+	if (rc && (xdp_links_update(e, &e->set, &back) || xdp_next_update(e, &e->set, &back) ||
+		   xdp_pin_set(e, &e->set, &back)))
 		return err_prefix(err, rc, "half done (%.200s)", back.text);
 	return rc;
 }

@@ -9,6 +9,7 @@
  *   <bpffs>/balancer       the program
  *   <bpffs>/lb_*           its maps, the tables of dataplane/core/tables.h
  *   <bpffs>/lb_page        what the writer shares with an engine in another process, if asked for
+ *   <bpffs>/lb_next        and the program for packets that such an engine doesn't take
  *   <bpffs>/link-IFNAME    what attaches it to an interface
  *   <bpffs>/shared-IFNAME  or, where libxdp runs programs of others, ours among them
  *
@@ -65,8 +66,8 @@ bool xdp_engine_attached(const struct xdp_engine *e, const char *ifname);
  * when it has the interface for itself or isn't attached. */
 int xdp_engine_shared(const struct xdp_engine *e, const char *ifname);
 
-/* Does the program that <bpffs>/steer pins run on the interface: the one that hands packets to an
- * engine in user space and, while there is none, to ours? */
+/* Does the program that <bpffs>/steer-IFNAME pins run on the interface: the one that hands packets
+ * to an engine in user space and, while there is none, to ours? */
 bool xdp_engine_steered(const struct xdp_engine *e, const char *ifname);
 
 /* Detach from one interface. 0 also when it wasn't attached. */

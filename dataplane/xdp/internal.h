@@ -36,6 +36,7 @@ struct xdp_engine {
 	struct lb_moment *twin_moment;
 	int grace_outer_fd, grace_inner_fd;
 	struct lb_page *page; /* NULL until asked for */
+	int next_fd;          /* the same, -1 */
 };
 
 /* A row for each CPU that this machine may have, and the control plane's. */
@@ -98,5 +99,8 @@ int xdp_shared_detach(const struct xdp_engine *e, const char *ifname, struct err
 
 void xdp_twin_drop(struct xdp_engine *e);
 void xdp_page_drop(struct xdp_engine *e);
+/* Have the set's program called where no foreign reader takes a packet; nothing to do without one.
+ */
+int xdp_next_update(const struct xdp_engine *e, const struct xdp_set *s, struct err *err);
 
 #endif

@@ -8,7 +8,9 @@
 
 #include "controlplane/base/cleanup.h"
 
-/* The page that writer and foreign reader share, a map of one element that no program uses. */
+/* What is there for a foreign reader, an engine in a process of its own: the page, a map of one
+ * element that no program uses, and a program array with the balancer, which the program that
+ * steers packets between kernel and reader calls where there is no reader. */
 
 static size_t page_bytes(void)
 {
@@ -62,6 +64,40 @@ static int open_page(const struct xdp_engine *e, struct err *err)
 	return opened;
 }
 
+/* ---- the program for packets that the foreign reader doesn't take ---- */
+
+#define NEXT_NAME "lb_next"
+
+static int open_next(const struct xdp_engine *e, struct err *err)
+{
+	char path[512];
+	int fd = -1;
+
+	if (e->bpffs && xdp_pin_path(e, NEXT_NAME, path, sizeof(path)) == 0)
+		fd = bpf_obj_get(path);
+	if (fd >= 0 || (e->bpffs && errno != ENOENT))
+		return fd >= 0 ? fd : err_set(err, -errno, "open %s: %s", path, strerror(errno));
+	fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, NEXT_NAME, 4, 4, 1, NULL);
+	if (fd < 0)
+		return err_set(err, -errno, "create the map %s: %s", NEXT_NAME, strerror(errno));
+	if (e->bpffs && xdp_pin(e, NEXT_NAME, fd, err)) {
+		close(fd);
+		return -EIO;
+	}
+	return fd;
+}
+
+int xdp_next_update(const struct xdp_engine *e, const struct xdp_set *s, struct err *err)
+{
+	const uint32_t zero = 0;
+
+	if (e->next_fd < 0 || bpf_map_update_elem(e->next_fd, &zero, &s->prog_fd, BPF_ANY) == 0)
+		return 0;
+	return err_set(err, -errno, "put the program into %s: %s", NEXT_NAME, strerror(errno));
+}
+
+/* ---- both ---- */
+
 int xdp_engine_page(struct xdp_engine *e, struct lb_page **ret_page, struct err *err)
 {
 	AUTO_CLOSE int fd = -1;
@@ -77,6 +113,16 @@ int xdp_engine_page(struct xdp_engine *e, struct lb_page **ret_page, struct err 
 				       strerror(errno));
 		e->page = p;
 	}
+	if (e->next_fd < 0) {
+		int next = open_next(e, err), rc;
+
+		if (next < 0)
+			return next;
+		e->next_fd = next;
+		rc = xdp_next_update(e, &e->set, err);
+		if (rc)
+			return rc;
+	}
 	*ret_page = e->page;
 	return 0;
 }
@@ -86,4 +132,6 @@ void xdp_page_drop(struct xdp_engine *e)
 	if (e->page)
 		munmap(e->page, page_bytes());
 	e->page = NULL;
+	cleanup_close(&e->next_fd);
+	e->next_fd = -1;
 }

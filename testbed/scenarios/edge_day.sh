@@ -41,7 +41,7 @@ seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 # The last words of everything that may have had a part in it.
 show_trouble() {
 	local log name
-	for log in "$TB"/fairwayd-*.log "$TB/bird.log" "$TB/load.log"; do
+	for log in "$TB"/fairwayd-*.log "$TB"/fairway-dpdk-*.log "$TB/bird.log" "$TB/load.log"; do
 		[ -s "$log" ] || continue
 		printf -- '--- %s\n' "${log##*/}"
 		tail -n 15 "$log"

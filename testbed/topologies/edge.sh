@@ -14,9 +14,10 @@
 # has to reach them without a router. The VIPs are 203.0.113.80 and 2001:db8:80::80.
 #
 #   topology_up ENCAP [ENGINE]   everything but Fairway: links, router, real servers with nginx;
-#                                ipip or l2dsr, xdp (default) or xdp-generic
+#                                ipip or l2dsr; xdp (default), xdp-generic, dpdk or dpdk-tap
 #   topology_down                removes it
-#   node_start NAME              fairwayd in lb1 or lb2, with $TB/NAME.yaml
+#   node_start NAME              Fairway in lb1 or lb2, with $TB/NAME.yaml
+#   engine_start NAME            its fairway-dpdk alone
 #   cli NAME ARGS...             the CLI of that node
 #   real_setup NAME              decapsulation and VIPs on a real server (fairway-real)
 #
@@ -254,9 +255,8 @@ node_config() {
 	cat <<-EOF
 		node:
 		  name: $name
-		  interfaces: [eth0]
-		  engine: xdp
-		  xdp_mode: $(xdp_mode)
+		  interfaces: [$(node_interface)]
+		$(node_engine "$name")
 		  tunnel_source: {ipv4: $(addr4 "$name"), ipv6: "$(addr6 "$name")"}
 		  hash_seed: "0123456789abcdef0123456789abcdef"
 		  # Short, so that the changes of starting up have settled when a node dies: until then
@@ -291,7 +291,33 @@ node_config() {
 	EOF
 }
 
-xdp_mode() { [ "$EDGE_ENGINE" = xdp-generic ] && echo generic || echo native; }
+with_dpdk() { [[ $EDGE_ENGINE == dpdk* ]]; }
+
+# The interface with the node's addresses: that of its cable, or one that fairway-dpdk makes.
+node_interface() { [ "$EDGE_ENGINE" = dpdk-tap ] && echo fw0 || echo eth0; }
+
+# node_engine NAME: what forwards. Two nodes share this machine's CPUs, so their workers sleep when
+# there is nothing to do.
+node_engine() {
+	local cpus exception=kernel
+	if ! with_dpdk; then
+		echo '  engine: xdp'
+		[ "$EDGE_ENGINE" = xdp-generic ] && echo '  xdp_mode: generic' || echo '  xdp_mode: native'
+		return
+	fi
+	[ "$EDGE_ENGINE" = dpdk ] || exception=tap
+	cpus=$(nproc)
+	cat <<-EOF
+		  engine: dpdk
+		  dpdk:
+		    cores: "$((${1#lb} % cpus))"
+		    ports: [{device: "net_af_xdp0,iface=eth0", interface: $(node_interface), exception: $exception}]
+		    hugepages: false
+		    memory: 64
+		    descriptors: 512
+		    idle: sleep
+	EOF
+}
 
 node_start() {
 	local name=$1
@@ -299,6 +325,13 @@ node_start() {
 	[ -f "$TB/$name.yaml" ] || node_config "$name" >"$TB/$name.yaml"
 	ns_spawn "$name" "fairwayd-$name" "$BUILD/controlplane/fairwayd" --config "$TB/$name.yaml" \
 		--socket "$TB/$name.sock" --bpffs "$TB/bpf/$name" --state "$TB/state-$name"
+	! with_dpdk || engine_start "$name"
+}
+
+engine_start() {
+	local name=$1
+	ns_spawn "$name" "fairway-dpdk-$name" "$BUILD/dataplane/dpdk/fairway-dpdk" \
+		--config "$TB/$name.yaml" --bpffs "$TB/bpf/$name"
 }
 
 cli() {
