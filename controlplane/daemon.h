@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <uv.h>
 
@@ -241,6 +242,11 @@ void daemon_grace(struct daemon *d);
 
 /* Look ten times a second whether it lives and serves; nothing to do for the kernel's engine. */
 void daemon_engine_start(struct daemon *d);
+
+/* ---- daemon_engine_show.c: what it counts, for /metrics and the status page ---- */
+
+void daemon_engine_metrics(const struct daemon *d, FILE *out);
+void daemon_engine_page(const struct daemon *d, FILE *out);
 
 /* ---- daemon_track.c ---- */
 

@@ -15,6 +15,13 @@ class DpdkEdge : public Edge
 		Edge::SetUp();
 		if (IsSkipped() || HasFatalFailure())
 			return;
+		write_config(yaml_dpdk());
+		start_bird();
+		start_reals();
+	}
+
+	std::string yaml_dpdk()
+	{
 		std::string text = yaml();
 		text.insert(text.find("  hash_seed:"), "  engine: dpdk\n"
 						       "  dpdk:\n"
@@ -23,9 +30,7 @@ class DpdkEdge : public Edge
 							       ifname + "\", interface: " + ifname +
 							       ", exception: kernel}]\n"
 							       "    tables: file\n");
-		write_config(text);
-		start_bird();
-		start_reals();
+		return text;
 	}
 
 	void TearDown() override
@@ -177,4 +182,94 @@ TEST_F(DpdkEdge, ExplainsByTheTablesWithoutAnEngine)
 	})) << get("explain", "verdict",
 		   "{\"protocol\": \"tcp\", \"source\": \"198.51.100.1:1000\", "
 		   "\"destination\": \"203.0.113.80:443\"}");
+}
+
+/* The line of /metrics that begins so, or "". */
+static std::string line_of(const std::string &text, const std::string &begin)
+{
+	size_t at = text.find("\n" + begin);
+
+	return at == std::string::npos ? "" : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+}
+
+TEST_F(DpdkEdge, ShowsTheEngineItsWorkersAndItsPorts)
+{
+	std::string text = yaml_dpdk(), metrics;
+
+	text.replace(text.find("listen: none"), 12, "listen: \"127.0.0.1:9477\"");
+	write_config(text);
+	start_daemon();
+	EXPECT_EQ(get("status.get", "engine"), "dpdk");
+	EXPECT_EQ(get("status.get", "mode"), "null");
+	EXPECT_EQ(get("status.get", "process.state"), "none");
+	EXPECT_EQ(get("doctor.run", "ok"), "false");
+	EXPECT_NE(get("doctor.run", "checks").find("systemctl start fairway-dpdk"),
+		  std::string::npos);
+
+	start_engine();
+	ASSERT_TRUE(announced());
+	page->engine.port[0].rx_missed = 7;
+	page->worker[1].received = 99;
+	EXPECT_EQ(get("status.get", "process.state"), "running");
+	EXPECT_EQ(get("status.get", "process.serves"), "true");
+	EXPECT_EQ(get("status.get", "process.pid"), std::to_string(engine));
+	EXPECT_EQ(get("status.get", "process.tables"), "file");
+	EXPECT_EQ(get("status.get", "process.workers.1.received"), "99");
+	EXPECT_EQ(get("status.get", "process.ports.0.link"), "true");
+	EXPECT_EQ(get("status.get", "interfaces.0.attached"), "true");
+	metrics = sh("ip netns exec " + lb + " curl -s http://127.0.0.1:9477/metrics");
+	EXPECT_EQ(line_of(metrics, "fairway_engine_up"), "fairway_engine_up 1");
+	EXPECT_EQ(line_of(metrics, "fairway_worker_received_total{worker=\"1\""),
+		  "fairway_worker_received_total{worker=\"1\",cpu=\"0\"} 99");
+	EXPECT_EQ(line_of(metrics, "fairway_port_rx_missed_total"),
+		  "fairway_port_rx_missed_total{port=\"net_af_xdp0\",interface=\"" + ifname +
+			  "\"} 7");
+	EXPECT_NE(sh("ip netns exec " + lb + " curl -s http://127.0.0.1:9477/").find("net_af_xdp0"),
+		  std::string::npos);
+
+	page->engine.stalled = 1;
+	EXPECT_EQ(get("status.get", "process.workers.0.stalled"), "true");
+	EXPECT_NE(get("doctor.run", "checks").find("worker 0 of fairway-dpdk"), std::string::npos);
+	end_engine(SIGKILL);
+	EXPECT_TRUE(eventually([&] { return get("status.get", "process.state") == "died"; }));
+	metrics = sh("ip netns exec " + lb + " curl -s http://127.0.0.1:9477/metrics");
+	EXPECT_EQ(line_of(metrics, "fairway_engine_up"), "fairway_engine_up 0");
+}
+
+TEST_F(DpdkEdge, AnEngineOfOtherInterfacesIsToldApart)
+{
+	start_daemon();
+	start_engine();
+	ASSERT_TRUE(announced());
+	memcpy(page->engine.port[0].interface, "other", 6);
+	EXPECT_TRUE(withdrawn(3));
+	EXPECT_NE(log().find("has no port for " + ifname), std::string::npos);
+}
+
+TEST_F(DpdkEdge, TheEnginesOwnInterfacesNeedNotExistYet)
+{
+	std::string text = yaml_dpdk(), out;
+	std::vector<std::string> argv = daemon_argv();
+
+	argv.push_back("--check");
+	text.replace(text.find(", exception: kernel"), 19, "");
+	text.replace(text.find("net_af_xdp0,iface=" + ifname), 18 + ifname.size(), "0000:3b:00.0");
+	sh("ip -n " + lb + " link del " + ifname);
+	write_config(text);
+	EXPECT_EQ(run_to_end(argv, &out), 0) << out;
+	EXPECT_NE(out.find("warning: real 10.9.0.2"), std::string::npos) << out;
+	start_daemon();
+	write_config(yaml_dpdk());
+	EXPECT_EQ(run_to_end(argv, &out), 1) << out;
+	EXPECT_NE(out.find("interface " + ifname + " doesn't exist"), std::string::npos) << out;
+
+	/* What the engine is run with is told to a new daemon only. */
+	text.replace(text.find("tables: file"), 12, "tables: file\n    idle: sleep");
+	write_config(text);
+	EXPECT_EQ(refused("config.apply", "{}"), "not_supported");
+
+	/* It makes its interface, and routes come with it. */
+	make_link();
+	start_engine();
+	EXPECT_TRUE(announced(30));
 }

@@ -262,8 +262,8 @@ void Edge::write_config(const std::string &text)
 
 std::vector<std::string> Edge::daemon_argv()
 {
-	return {daemon_path(),   "--config", config_path,    "--socket", socket_path,    "--bpffs",
-		dir + "/bpf/lb", "--state",  dir + "/state", "--tables", dir + "/tables"};
+	return {daemon_path(),   "--config", config_path,     "--socket", socket_path,   "--bpffs",
+		dir + "/bpf/lb", "--tables", dir + "/tables", "--state",  dir + "/state"};
 }
 
 void Edge::start()

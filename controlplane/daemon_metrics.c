@@ -331,7 +331,7 @@ static void put_node(const struct daemon *d, FILE *out)
 		       "1 when the running configuration isn't what the file says.");
 	metrics_count(out, "fairway_config_unsaved_changes", d->unsaved, NULL);
 	metrics_family(out, "fairway_interface_attached", "gauge",
-		       "1 when the program runs on the interface.");
+		       "1 when the engine serves the interface.");
 	for (size_t i = 0; i < node->n_interfaces; i++)
 		metrics_count(out, "fairway_interface_attached",
 			      forwarder_attached(d->forwarder, node->interfaces[i].name),
@@ -341,6 +341,7 @@ static void put_node(const struct daemon *d, FILE *out)
 static void put_metrics(struct daemon *d, FILE *out)
 {
 	put_node(d, out);
+	daemon_engine_metrics(d, out);
 	put_reasons(d, out);
 	put_services(d, out);
 	put_reals(d, out);

@@ -161,6 +161,7 @@ void daemon_page_write(struct daemon *d, FILE *out)
 	put_vips(d, out);
 	put_reals(d, out);
 	put_peers(d, out);
+	daemon_engine_page(d, out);
 	put_reasons(d, out);
 	fputs("<p><a href=\"/metrics\">metrics</a> <a href=\"/healthz\">health</a></p></body></html>"
 	      "\n",

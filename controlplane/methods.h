@@ -98,6 +98,14 @@ json_t *doc_next_hop(struct daemon *d, const struct config_real *real);
 size_t bgp_peers_up(const struct daemon *d);
 size_t bgp_peers_with(const struct daemon *d, const struct prefix *prefix);
 
+/* ---- methods_engine.c ---- */
+
+/* The engine's process, null for the kernel's engine. */
+json_t *doc_process(const struct daemon *d);
+/* How many of each the page has room for and the engine says it has. */
+uint32_t engine_workers(const struct lb_page *page);
+uint32_t engine_ports(const struct lb_page *page);
+
 /* ---- methods_status.c ---- */
 
 /* What an operator should know now: a list of {text, hint}. */

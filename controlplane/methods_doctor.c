@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/base/clock.h"
 #include "controlplane/methods.h"
 
 enum outcome { OUTCOME_OK, OUTCOME_WARN, OUTCOME_FAIL, OUTCOME_SKIPPED };
@@ -40,6 +41,9 @@ static void look_at_attachment(struct examination *x, const char *name)
 	const struct forwarder *f = x->d->forwarder;
 	int shared;
 
+	/* With an engine in a process of its own there is nothing to attach. */
+	if (forwarder_page(f))
+		return;
 	if (!forwarder_attached(f, name)) {
 		note(x, "program_attached", OUTCOME_FAIL, "the journal says why: fairway journal",
 		     "the program isn't attached to %s", name);
@@ -74,6 +78,67 @@ static void look_at_program(struct examination *x)
 		     "interface %s is %s, MTU %u", name, link.up ? "up" : "down", link.mtu);
 		look_at_attachment(x, name);
 	}
+}
+
+static void look_at_ports(struct examination *x, const struct lb_page *page)
+{
+	for (uint32_t i = 0; i < engine_ports(page); i++) {
+		const struct lb_page_port *p = &page->engine.port[i];
+
+		note(x, "engine_port", p->link_up ? OUTCOME_OK : OUTCOME_FAIL,
+		     p->link_up ? NULL : "is its cable in, and the other side up?",
+		     "port %.64s of %.16s has %s", p->name, p->interface,
+		     p->link_up ? "link" : "no link");
+		if (p->rx_missed)
+			note(x, "engine_port", OUTCOME_WARN,
+			     "give it more workers or descriptors: node.dpdk.cores, descriptors",
+			     "port %.64s had no room for %llu frames", p->name,
+			     (unsigned long long)p->rx_missed);
+	}
+}
+
+/* Does the kernel have hugepages at all? What is free tells nothing: the engine may have them. */
+static unsigned long hugepages_total(void)
+{
+	unsigned long n, total = 0;
+	char line[128];
+	FILE *in = fopen("/proc/meminfo", "re");
+
+	while (in && fgets(line, sizeof(line), in))
+		if (sscanf(line, "HugePages_Total: %lu", &n) == 1)
+			total = n;
+	if (in)
+		fclose(in);
+	return total;
+}
+
+/* The engine, where it is a process of its own. */
+static void look_at_engine(struct examination *x)
+{
+	const struct lb_page *page = forwarder_page(x->d->forwarder);
+	enum dpdk_life life = forwarder_life(x->d->forwarder, clock_now_ns());
+	struct err err;
+
+	if (!page)
+		return;
+	if (x->d->cfg->node.dpdk.hugepages && !hugepages_total())
+		note(x, "hugepages", OUTCOME_WARN,
+		     "sysctl vm.nr_hugepages=1024, or node.dpdk.hugepages: false",
+		     "the kernel has no hugepages of its default size for fairway-dpdk");
+	if (forwarder_engine_check(x->d->forwarder, &err) == 0)
+		note(x, "engine", OUTCOME_OK, NULL, "fairway-dpdk (pid %u) runs, %u workers",
+		     page->engine.pid, engine_workers(page));
+	else if (x->d->engine.fallback)
+		note(x, "engine", OUTCOME_WARN, "systemctl start fairway-dpdk",
+		     "%s: XDP forwards in its place", err.text);
+	else
+		note(x, "engine", OUTCOME_FAIL,
+		     life == DPDK_ALIVE || life == DPDK_SILENT
+			     ? "journalctl -u fairway-dpdk; systemctl restart fairway-dpdk"
+			     : "systemctl start fairway-dpdk",
+		     "%s", err.text);
+	if (life == DPDK_ALIVE)
+		look_at_ports(x, page);
 }
 
 static void look_at_tables(struct examination *x)
@@ -226,6 +291,7 @@ int method_doctor_run(void *arg, json_t *params, struct api_reply *reply)
 
 	(void)params;
 	look_at_program(&x);
+	look_at_engine(&x);
 	look_at_tables(&x);
 	look_at_tracking(&x);
 	look_at_pools(&x);

@@ -72,6 +72,8 @@ static void warn_peers(struct daemon *d, json_t *list)
 	}
 }
 
+#define ENGINE_HINT "systemctl status fairway-dpdk; journalctl -u fairway-dpdk"
+
 json_t *doc_warnings(struct daemon *d)
 {
 	json_t *list = json_array();
@@ -79,7 +81,9 @@ json_t *doc_warnings(struct daemon *d)
 	if (d->intent.node_drained)
 		warn(list, "the node is drained: no VIP is announced", "fairway node enable");
 	if (d->node_blocked[0])
-		warn(list, d->node_blocked, NULL);
+		warn(list, d->node_blocked, d->engine.trouble[0] ? ENGINE_HINT : NULL);
+	else if (d->engine.fallback)
+		warn(list, d->engine.trouble, "XDP forwards in its place; " ENGINE_HINT);
 	if (d->held_text[0])
 		warn(list, d->held_text,
 		     "if the reals are really dead: fairway node drain; else mend this node's way "
@@ -101,6 +105,15 @@ json_t *doc_warnings(struct daemon *d)
 
 /* ---- status ---- */
 
+/* How the program runs, with XDP. */
+static json_t *doc_mode(const struct daemon *d)
+{
+	const struct config_node *node = &d->cfg->node;
+
+	return node->engine == CONFIG_ENGINE_XDP ? json_string(config_xdp_mode_name(node->xdp_mode))
+						 : json_null();
+}
+
 static json_t *doc_interfaces(struct daemon *d)
 {
 	const struct config_node *node = &d->cfg->node;
@@ -110,20 +123,20 @@ static json_t *doc_interfaces(struct daemon *d)
 		const char *name = node->interfaces[i].name, *reason = NULL;
 		struct neighbour_link link;
 		bool there = neighbour_link_get(d->neighbour, name, &link) == 0;
-		bool attached = there && forwarder_attached(d->forwarder, name);
+		bool attached = (there || forwarder_page(d->forwarder)) &&
+				forwarder_attached(d->forwarder, name);
 
 		if (!there)
 			reason = "the interface doesn't exist";
 		else if (!attached)
 			reason = d->node_blocked[0] ? d->node_blocked : "not attached yet";
 		json_array_append_new(
-			list,
-			json_pack("{s:s, s:o, s:b, s:s, s:o, s:o, s:o}", "name", name, "index",
-				  there ? json_integer(link.ifindex) : json_null(), "attached",
-				  attached, "mode", config_xdp_mode_name(node->xdp_mode), "mac",
-				  there ? doc_mac(link.mac) : json_null(), "mtu",
-				  there ? json_integer(link.mtu) : json_null(), "reason",
-				  doc_text(reason)));
+			list, json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "name", name,
+					"index", there ? json_integer(link.ifindex) : json_null(),
+					"attached", attached, "mode", doc_mode(d), "mac",
+					there ? doc_mac(link.mac) : json_null(), "mtu",
+					there ? json_integer(link.mtu) : json_null(), "reason",
+					doc_text(reason)));
 	}
 	return list;
 }
@@ -236,12 +249,12 @@ int method_status_get(void *arg, json_t *params, struct api_reply *reply)
 	json_t *j;
 
 	(void)params;
-	j = json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:o}", "schema_version",
+	j = json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema_version",
 		      API_SCHEMA_VERSION, "node", d->cfg->node.name, "version", FAIRWAY_VERSION,
 		      "pid", (int)getpid(), "state", state, "engine",
-		      config_engine_name(d->cfg->node.engine), "mode",
-		      config_xdp_mode_name(d->cfg->node.xdp_mode), "program", doc_program(d),
-		      "interfaces", doc_interfaces(d), "config", doc_config(d));
+		      config_engine_name(d->cfg->node.engine), "mode", doc_mode(d), "process",
+		      doc_process(d), "program", doc_program(d), "interfaces", doc_interfaces(d),
+		      "config", doc_config(d));
 	doc_moment(j, "since", d->started_ns);
 	json_object_del(j, "age_ms");
 	json_object_set_new(j, "uptime_ms", json_integer((json_int_t)(age / NS_PER_MS)));

@@ -222,6 +222,25 @@ static void cell_program(FILE *out, const json_t *row, const json_t *value)
 		fputs(", adopted from the daemon before", out);
 }
 
+/* The engine's process, with the DPDK engine. */
+static void cell_process(FILE *out, const json_t *row, const json_t *value)
+{
+	char up[DISPLAY_UNIT_LEN];
+
+	if (!value)
+		return;
+	if (!true_at(value, "serves")) {
+		cell_text(out, row, display_find(value, "reason"));
+	} else {
+		fputs("fairway-dpdk ", out);
+		cell_text(out, row, display_find(value, "version"));
+		fprintf(out, ", pid %" JSON_INTEGER_FORMAT ", up %s", integer_at(value, "pid"),
+			display_age((unsigned long long)integer_at(value, "uptime_ms"), up));
+	}
+	if (true_at(value, "fallback_in_force"))
+		fputs(", XDP FORWARDS IN ITS PLACE", out);
+}
+
 static void cell_config(FILE *out, const json_t *row, const json_t *value)
 {
 	cell_text(out, row, display_find(value, "file"));
@@ -311,15 +330,28 @@ VIEW(status,
      {VIEW_FIELDS, NULL, "",
       COLUMNS(COL("Node", "node", cell_text), COL("State", "state", cell_text),
 	      COL("Daemon", "version", cell_daemon), COL("Engine", "engine", cell_engine),
-	      COL("Program", "program", cell_program), COL("Config", "config", cell_config),
-	      COL("BGP", "bgp", cell_bgp_summary), COL("VIPs", "vips", cell_vips_summary),
-	      COL("Pools", "pools", cell_pools_summary), COL("Reals", "reals", cell_reals_summary),
-	      COL("Traffic", "totals", cell_traffic), COL("Tracking", "tracking", cell_tracking)),
+	      OPT("Process", "process", cell_process), COL("Program", "program", cell_program),
+	      COL("Config", "config", cell_config), COL("BGP", "bgp", cell_bgp_summary),
+	      COL("VIPs", "vips", cell_vips_summary), COL("Pools", "pools", cell_pools_summary),
+	      COL("Reals", "reals", cell_reals_summary), COL("Traffic", "totals", cell_traffic),
+	      COL("Tracking", "tracking", cell_tracking)),
       NULL},
      {VIEW_TABLE, "", "interfaces",
       COLUMNS(COL("INTERFACE", "name", cell_text), COL("ATTACHED", "attached", cell_yes_no),
 	      COL("MODE", "mode", cell_text), COL("MAC", "mac", cell_text),
 	      NUM("MTU", "mtu", cell_text), COL("REASON", "reason", cell_text)),
+      NULL},
+     {VIEW_TABLE, "", "process.ports",
+      COLUMNS(COL("PORT", "device", cell_text), COL("DRIVER", "driver", cell_text),
+	      COL("INTERFACE", "interface", cell_text), COL("LINK", "link", cell_yes_no),
+	      NUM("QUEUES", "queues", cell_text), NUM("MISSED", "rx_missed", cell_text),
+	      NUM("ERRORS", "rx_errors", cell_text)),
+      NULL},
+     {VIEW_TABLE, "", "process.workers",
+      COLUMNS(COL("WORKER", "number", cell_text), NUM("CPU", "cpu", cell_text),
+	      NUM("THREAD", "thread", cell_text), COL("STALLED", "stalled", cell_yes_no),
+	      NUM("RECEIVED", "received", cell_text), NUM("SENT", "sent", cell_text),
+	      NUM("DROPPED", "tx_dropped", cell_text), NUM("TO KERNEL", "to_kernel", cell_text)),
       NULL},
      {VIEW_TABLE, "", "tables",
       COLUMNS(COL("TABLE", "name", cell_text), NUM("USED", "used", cell_text),
