@@ -21,7 +21,7 @@
 #define WORKER_MBUFS (512U + 8U * DPDK_BURST)
 #define CACHE_MBUFS  256U
 /* Some drivers have rings of their own size, whatever is asked for: net_af_xdp fills 2048. */
-#define RING_MBUFS 2048U
+#define RING_MBUFS   2048U
 
 /* ---- buffers ---- */
 
@@ -40,14 +40,39 @@ static uint32_t mbufs_needed(const struct dpdk_options *opt)
 	return n;
 }
 
+static unsigned sockets_of(const struct dpdk_options *opt)
+{
+	bool seen[RTE_MAX_NUMA_NODES] = {false};
+	unsigned n = 0;
+
+	for (uint16_t i = 0; i < opt->n_cores; i++) {
+		const unsigned socket = rte_lcore_to_socket_id(DPDK_LCORE(i)) % RTE_MAX_NUMA_NODES;
+
+		n += !seen[socket];
+		seen[socket] = true;
+	}
+	return n;
+}
+
+/* What node.dpdk.memory has room for, with a quarter left for everything else. */
+static uint32_t mbufs_affordable(const struct dpdk_options *opt)
+{
+	const uint64_t bytes =
+		sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE + RTE_CACHE_LINE_SIZE;
+	const uint64_t n = ((uint64_t)opt->memory_mib << 20) / 4 * 3 / bytes / sockets_of(opt);
+
+	return n < INT32_MAX ? (uint32_t)n : INT32_MAX;
+}
+
 int dpdk_pools_make(const struct dpdk_options *opt, struct dpdk_pools *ret_pools, struct err *err)
 {
-	const uint32_t n = mbufs_needed(opt);
+	const uint32_t needed = mbufs_needed(opt), affordable = mbufs_affordable(opt);
+	const uint32_t n = RTE_MAX(needed, affordable);
 
 	memset(ret_pools, 0, sizeof(*ret_pools));
 	for (uint16_t i = 0; i < opt->n_cores; i++) {
-		unsigned socket = rte_lcore_to_socket_id(DPDK_LCORE(i));
-		struct rte_mempool **pool = &ret_pools->of_socket[socket % 32];
+		unsigned socket = rte_lcore_to_socket_id(DPDK_LCORE(i)) % RTE_MAX_NUMA_NODES;
+		struct rte_mempool **pool = &ret_pools->of_socket[socket];
 		char name[RTE_MEMPOOL_NAMESIZE];
 
 		if (*pool)
@@ -68,7 +93,7 @@ int dpdk_pools_make(const struct dpdk_options *opt, struct dpdk_pools *ret_pools
 
 static struct rte_mempool *pool_of(const struct dpdk_pools *pools, uint16_t worker)
 {
-	return pools->of_socket[rte_lcore_to_socket_id(DPDK_LCORE(worker)) % 32];
+	return pools->of_socket[rte_lcore_to_socket_id(DPDK_LCORE(worker)) % RTE_MAX_NUMA_NODES];
 }
 
 static bool one_pool(const struct dpdk_pools *pools)

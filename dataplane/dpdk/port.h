@@ -23,7 +23,7 @@ struct dpdk_port {
 
 /* Buffers for all ports, one pool for each NUMA node that has a worker. */
 struct dpdk_pools {
-	struct rte_mempool *of_socket[32]; /* NULL: none */
+	struct rte_mempool *of_socket[RTE_MAX_NUMA_NODES]; /* NULL: none */
 };
 int dpdk_pools_make(const struct dpdk_options *opt, struct dpdk_pools *ret_pools, struct err *err)
 	__attribute__((warn_unused_result));
