@@ -54,12 +54,12 @@ static unsigned sockets_of(const struct dpdk_options *opt)
 	return n;
 }
 
-/* What node.dpdk.memory has room for, with a quarter left for everything else. */
+/* What half of node.dpdk.memory has room for: the rest is rings, padding and everything else. */
 static uint32_t mbufs_affordable(const struct dpdk_options *opt)
 {
 	const uint64_t bytes =
 		sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE + RTE_CACHE_LINE_SIZE;
-	const uint64_t n = ((uint64_t)opt->memory_mib << 20) / 4 * 3 / bytes / sockets_of(opt);
+	const uint64_t n = ((uint64_t)opt->memory_mib << 20) / 2 / bytes / sockets_of(opt);
 
 	return n < INT32_MAX ? (uint32_t)n : INT32_MAX;
 }

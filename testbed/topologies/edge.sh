@@ -125,17 +125,28 @@ client_up() {
 # Frames for unknown MAC addresses are not flooded: a network card would discard those that are not
 # for it, a veth hands them over.
 host_up() {
-	local name=$1 bridge=edge0 gw4=192.0.2.1 gw6=2001:db8:e::1
+	local name=$1 bridge=edge0 gw4=192.0.2.1 gw6=2001:db8:e::1 dev=eth0
 	if on_rack "$name"; then
 		bridge=rack0 gw4=10.0.0.1 gw6=2001:db8:a::1
 	fi
+	! behind_tap "$name" || dev=fw0
 	link_add router "$name" "$name" eth0 "$EDGE_MTU" &&
 		ip_ns router link set "$name" master "$bridge" &&
 		ip_ns router link set "$name" type bridge_slave flood off &&
 		ip_ns router link set "$name" xdpdrv obj "$BUILD/bpf/xdp_pass.bpf.o" sec xdp &&
-		addr_add "$name" eth0 "$(addr4 "$name")/24" "$(addr6 "$name")/64" &&
+		{ ! behind_tap "$name" || tap_up "$name"; } &&
+		addr_add "$name" "$dev" "$(addr4 "$name")/24" "$(addr6 "$name")/64" &&
 		ip_ns "$name" route add default via "$gw4" &&
 		ip_ns "$name" -6 route add default via "$gw6"
+}
+
+# behind_tap NAME: whether its addresses are on an interface whose other end fairway-dpdk has.
+behind_tap() { [ "$EDGE_ENGINE" = dpdk-tap ] && [[ $1 == lb* ]]; }
+
+# As a host makes it at boot, before any service runs.
+tap_up() {
+	ip_ns "$1" tuntap add fw0 mode tap multi_queue &&
+		ip_ns "$1" link set fw0 up mtu "$EDGE_MTU"
 }
 
 # ---- the router's BGP ----
