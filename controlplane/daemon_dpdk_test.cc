@@ -16,6 +16,7 @@ class DpdkEdge : public Edge
 		if (IsSkipped() || HasFatalFailure())
 			return;
 		write_config(yaml_dpdk());
+		tables = dir + "/tables";
 		start_bird();
 		start_reals();
 	}
@@ -46,20 +47,25 @@ class DpdkEdge : public Edge
 	{
 		start();
 		if (!page)
-			page = (struct lb_page *)Mapped::map_file(tables() + "/" LB_PAGE_NAME,
+			page = (struct lb_page *)Mapped::map_file(tables + "/" LB_PAGE_NAME,
 								  sizeof(*page));
 	}
 
-	std::string tables() const
+	/* Tables in pinned maps, and XDP where the engine isn't. */
+	void use_bpf()
 	{
-		return dir + "/tables";
+		std::string text = yaml_dpdk();
+
+		text.replace(text.find("tables: file"), 12, "fallback: xdp");
+		write_config(text);
+		tables = dir + "/bpf/lb";
 	}
 
 	void start_engine(bool answers = true)
 	{
 		engine = fork();
 		if (engine == 0) {
-			FakeEngine e(tables());
+			FakeEngine e(tables);
 			struct lb_page_port *port = &e.page->engine.port[0];
 
 			e.answers = answers;
@@ -92,6 +98,7 @@ class DpdkEdge : public Edge
 		return eventually([&] { return !router_has("203.0.113.80/32"); }, seconds);
 	}
 
+	std::string tables; /* where the page lies */
 	pid_t engine = -1;
 	struct lb_page *page = nullptr;
 };
@@ -170,6 +177,24 @@ TEST_F(DpdkEdge, AnEngineThatDoesNotAnswerProbesIsNotTrusted)
 	end_engine(SIGKILL);
 	start_engine();
 	EXPECT_TRUE(announced());
+}
+
+TEST_F(DpdkEdge, AHangingEngineHoldsUpNeitherChangesNorTheEnd)
+{
+	start_daemon();
+	start_engine();
+	ASSERT_TRUE(announced());
+	kill(engine, SIGSTOP);
+	ASSERT_TRUE(withdrawn(3));
+	/* Each leaves a ring behind, whose space waits for the worker that stands still. */
+	for (int i = 0; i < 20; i++)
+		EXPECT_EQ(refused(i % 2 ? "real.enable" : "real.drain",
+				  R"({"pool":"web","address":"10.9.0.3"})"),
+			  "");
+	EXPECT_EQ(get("status.get", "state"), "active");
+	kill(daemon, SIGTERM);
+	EXPECT_EQ(wait_exit(daemon), 0);
+	daemon = -1;
 }
 
 TEST_F(DpdkEdge, ExplainsByTheTablesWithoutAnEngine)
@@ -272,4 +297,41 @@ TEST_F(DpdkEdge, TheEnginesOwnInterfacesNeedNotExistYet)
 	make_link();
 	start_engine();
 	EXPECT_TRUE(announced(30));
+}
+
+TEST_F(DpdkEdge, TablesMayBePinnedMapsAndXdpTakeOver)
+{
+	const std::string lb_ip = "ip -n " + lb + " link set dev " + ifname + " xdp ";
+
+	use_bpf();
+	start_daemon();
+	EXPECT_NE(get("status.get", "program"), "null") << "it is loaded, for its time to come";
+	EXPECT_EQ(get("status.get", "interfaces.0.attached"), "false");
+	start_engine();
+	ASSERT_TRUE(announced());
+
+	/* What decides between the engine and XDP is attached by the engine. */
+	sh("ln " + tables + "/balancer " + tables + "/steer");
+	sh(lb_ip + "pinned " + tables + "/steer");
+	page->engine.fallback = 1;
+	end_engine(SIGKILL);
+	EXPECT_TRUE(eventually([&] {
+		return log().find("XDP forwards in the place of fairway-dpdk") != std::string::npos;
+	}));
+	EXPECT_EQ(get("status.get", "process.fallback_in_force"), "true");
+	EXPECT_EQ(get("status.get", "process.state"), "died");
+	EXPECT_EQ(get("doctor.run", "ok"), "true") << get("doctor.run", "checks");
+	EXPECT_EQ(log().find("not announced: fairway-dpdk (pid"), std::string::npos);
+	EXPECT_TRUE(router_has("203.0.113.80/32"));
+	long before = forwarded();
+	send_packets(20);
+	EXPECT_TRUE(eventually([&] { return forwarded() >= before + 20; }));
+
+	/* The engine comes back, and goes when nothing takes over. */
+	start_engine();
+	EXPECT_TRUE(eventually([&] { return get("status.get", "process.serves") == "true"; }));
+	EXPECT_EQ(get("status.get", "process.fallback_in_force"), "false");
+	sh(lb_ip + "off");
+	end_engine(SIGKILL);
+	EXPECT_TRUE(withdrawn(3));
 }

@@ -61,7 +61,8 @@ static void tell_fallback(const struct daemon *d, const struct engine_seen *was,
 		const uint32_t bit = 1U << i;
 
 		if ((was->fallback ^ now->fallback) & bit)
-			journal_write(LOG_LEVEL_WARN, "engine", d->cfg->node.interfaces[i].name,
+			journal_write(now->serves ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "engine",
+				      d->cfg->node.interfaces[i].name,
 				      now->fallback & bit
 					      ? "XDP forwards in the place of fairway-dpdk"
 					      : "XDP doesn't stand in for fairway-dpdk any more");

@@ -93,6 +93,6 @@ json_t *doc_process(const struct daemon *d)
 				 ? (json_int_t)((now_ns - page->engine.started_ns) / NS_PER_MS)
 				 : (json_int_t)0,
 			 "tables", config_tables_name(d->cfg->node.dpdk.tables), "generation",
-			 (json_int_t)page->generation, "fallback_in_force", d->engine.fallback != 0,
-			 "workers", workers, "ports", ports);
+			 (json_int_t)page->generation, "fallback_in_force",
+			 !serves && d->engine.fallback, "workers", workers, "ports", ports);
 }

@@ -12,7 +12,11 @@
 #include <memory>
 #include <string>
 #include <sys/mman.h>
+#include <linux/bpf.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -55,15 +59,18 @@ class Mapped
 
 	struct lb_tables t = {};
 
+	/* A file, or a pinned map, as it is mapped by its descriptor. */
 	static void *map_file(const std::string &path, size_t bytes)
 	{
-		int fd = open(path.c_str(), O_RDWR);
+		struct statfs fs = {};
 		struct stat st = {};
+		bool pinned = statfs(path.c_str(), &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+		int fd = pinned ? open_pin(path) : open(path.c_str(), O_RDWR);
 		void *p = MAP_FAILED;
 
 		EXPECT_GE(fd, 0) << path;
 		EXPECT_EQ(fstat(fd, &st), 0);
-		EXPECT_GE((size_t)st.st_size, bytes) << path;
+		EXPECT_TRUE(pinned || (size_t)st.st_size >= bytes) << path;
 		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		EXPECT_NE(p, MAP_FAILED) << path;
 		close(fd);
@@ -71,6 +78,14 @@ class Mapped
 	}
 
       private:
+	static int open_pin(const std::string &path)
+	{
+		union bpf_attr attr = {};
+
+		attr.pathname = (uintptr_t)path.c_str();
+		return (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
+	}
+
 	void *map(const std::string &path, size_t bytes)
 	{
 		void *p = map_file(path, bytes);
