@@ -311,8 +311,8 @@ TEST_F(DpdkEdge, TablesMayBePinnedMapsAndXdpTakeOver)
 	ASSERT_TRUE(announced());
 
 	/* What decides between the engine and XDP is attached by the engine. */
-	sh("ln " + tables + "/balancer " + tables + "/steer");
-	sh(lb_ip + "pinned " + tables + "/steer");
+	sh("ln " + tables + "/balancer " + tables + "/steer-" + ifname);
+	sh(lb_ip + "pinned " + tables + "/steer-" + ifname);
 	page->engine.fallback = 1;
 	end_engine(SIGKILL);
 	EXPECT_TRUE(eventually([&] {
