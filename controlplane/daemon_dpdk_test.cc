@@ -261,6 +261,24 @@ TEST_F(DpdkEdge, ShowsTheEngineItsWorkersAndItsPorts)
 	EXPECT_EQ(line_of(metrics, "fairway_engine_up"), "fairway_engine_up 0");
 }
 
+TEST_F(DpdkEdge, VipsRestOnXdpOnlyWhenToldTo)
+{
+	use_bpf();
+	std::string text = yaml_dpdk();
+	text.replace(text.find("tables: file"), 12, "fallback: none");
+	write_config(text);
+	start_daemon();
+	start_engine();
+	ASSERT_TRUE(announced());
+	sh("ln " + tables + "/balancer " + tables + "/steer-" + ifname);
+	sh("ip -n " + lb + " link set dev " + ifname + " xdp pinned " + tables + "/steer-" +
+	   ifname);
+	page->engine.fallback = 1;
+	end_engine(SIGKILL);
+	EXPECT_TRUE(withdrawn(3));
+	EXPECT_EQ(get("status.get", "process.fallback_in_force"), "false");
+}
+
 TEST_F(DpdkEdge, AnEngineOfOtherInterfacesIsToldApart)
 {
 	start_daemon();

@@ -27,6 +27,7 @@ int forwarder_dpdk_open(struct forwarder *f, const struct config_dpdk *cfg, cons
 {
 	int rc;
 
+	f->fallback = cfg->fallback == CONFIG_FALLBACK_XDP;
 	dims.counter_rows = counter_rows(cfg);
 	if (cfg->tables == CONFIG_TABLES_FILE)
 		rc = native_files_open(tables, &dims, &f->files, err);
@@ -125,8 +126,8 @@ bool forwarder_fallback(const struct forwarder *f, const char *ifname)
 	struct err err;
 
 	/* As long as it runs the packets are the engine's, well or badly. */
-	return page && f->xdp && LOAD(page->engine.fallback) && check_life(page, &err) &&
-	       xdp_engine_steered(f->xdp, ifname);
+	return page && f->xdp && f->fallback && LOAD(page->engine.fallback) &&
+	       check_life(page, &err) && xdp_engine_steered(f->xdp, ifname);
 }
 
 int forwarder_dpdk_check_port(const struct forwarder *f, const char *ifname, struct err *err)
@@ -165,7 +166,7 @@ int forwarder_dpdk_probe(struct forwarder *f, const uint8_t *frame, size_t len, 
 
 	/* Where the kernel's program takes over, it is what forwards. */
 	if (rc)
-		return f->xdp && LOAD(page->engine.fallback)
+		return f->xdp && f->fallback && LOAD(page->engine.fallback)
 			       ? xdp_engine_probe(f->xdp, frame, len, err)
 			       : rc;
 	return publish_dpdk_probe(f->dpdk, frame, len, err);

@@ -13,6 +13,7 @@ struct forwarder {
 	struct native_files *files; /* or NULL */
 	struct publish_dpdk *dpdk;  /* NULL: engine xdp */
 	struct publish_engine engine;
+	bool fallback; /* VIPs may rest on the kernel's program: node.dpdk.fallback: xdp */
 };
 
 /* The forwarder's functions of the same names, where f->dpdk is set. */
