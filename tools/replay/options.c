@@ -9,6 +9,9 @@
 #include "controlplane/config/suggest.h"
 #include "tools/replay/replay.h"
 
+/* More threads than any machine has CPUs are a slip. */
+#define CORES_MAX 1024
+
 enum option_id {
 	OPT_ENGINE,
 	OPT_CONFIG,
@@ -17,7 +20,13 @@ enum option_id {
 	OPT_VERDICTS,
 	OPT_DOWN,
 	OPT_EVENTS,
+	OPT_FILTER,
+	OPT_EXPLAIN,
+	OPT_COMPARE,
+	OPT_AGAINST,
 	OPT_PERF,
+	OPT_CORES,
+	OPT_PROGRESS,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -39,7 +48,17 @@ static const struct option_def {
 	{OPT_DOWN, "--down", "ADDRESS", "count this real server as failed; may be repeated"},
 	{OPT_EVENTS, "--events", "FILE",
 	 "what happens to real servers between packets, as JSON lines"},
+	{OPT_FILTER, "--filter", "EXPR",
+	 "take only packets that match, in the syntax of pcap-filter(7)"},
+	{OPT_EXPLAIN, "--explain", "N", "show why the packet of this index went where it went"},
+	{OPT_COMPARE, "--compare", "A,B",
+	 "run both engines and show the first packets that they treat differently"},
+	{OPT_AGAINST, "--against", "FILE",
+	 "with --compare: the configuration of the second engine"},
 	{OPT_PERF, "--perf", NULL, "measure the time per packet instead, and print JSON"},
+	{OPT_CORES, "--cores", "N", "with --perf: measure on so many CPUs at once (1)"},
+	{OPT_PROGRESS, "--progress", NULL,
+	 "tell on standard error how far it is, also where that is no terminal"},
 	{OPT_HELP, "--help", NULL, "this text"},
 	{OPT_VERSION, "--version", NULL, "the version"},
 };
@@ -48,8 +67,10 @@ void replay_options_help(FILE *out)
 {
 	fputs("usage: fairway-replay [--engine ENGINE] --config FILE --in FILE --out FILE"
 	      " --verdicts FILE\n"
-	      "                      [--down ADDRESS ...] [--events FILE]\n"
-	      "       fairway-replay --perf [--engine ENGINE] --config FILE --in FILE\n"
+	      "                      [--down ADDRESS ...] [--events FILE] [--filter EXPR]\n"
+	      "       fairway-replay --explain N [--engine ENGINE] --config FILE --in FILE\n"
+	      "       fairway-replay --compare A,B [--against FILE] --config FILE --in FILE\n"
+	      "       fairway-replay --perf [--cores N] [--engine ENGINE] --config FILE --in FILE\n"
 	      "\n"
 	      "Runs packets of a capture through Fairway's forwarding core and shows what it does\n"
 	      "with each. Needs no network card, no daemon and no BGP. All real servers count as\n"
@@ -67,7 +88,8 @@ void replay_options_help(FILE *out)
 	      "Engines: native is the core as a plain C program; xdp is the BPF program in the kernel\n"
 	      "(needs root); dpdk is the core on DPDK's packet buffers. All give the same answers.\n"
 	      "\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+	      "Exit status: 0 done, 1 failed, 2 wrong usage, 4 --compare found a difference, 130 and 143\n"
+	      "stopped by SIGINT and SIGTERM; what was done until then is written.\n",
 	      out);
 }
 
@@ -113,6 +135,69 @@ static int set_once(const char **field, const struct option_def *def, const char
 	return 0;
 }
 
+static int set_number(const struct option_def *def, const char *value, uint64_t least,
+		      uint64_t most, uint64_t *ret_number, struct err *err)
+{
+	unsigned long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || *end || errno || number < least || number > most)
+		return err_set(err, -EINVAL, "%s: '%s' is no number from %llu to %llu", def->name,
+			       value, (unsigned long long)least, (unsigned long long)most);
+	*ret_number = number;
+	return 0;
+}
+
+static int set_explain(struct replay_options *options, const struct option_def *def,
+		       const char *value, struct err *err)
+{
+	if (options->has_explain)
+		return err_set(err, -EINVAL, "%s is given twice", def->name);
+	options->has_explain = true;
+	return set_number(def, value, 0, UINT64_MAX, &options->explain, err);
+}
+
+static int set_cores(struct replay_options *options, const struct option_def *def,
+		     const char *value, struct err *err)
+{
+	uint64_t cores;
+	int ret = set_number(def, value, 1, CORES_MAX, &cores, err);
+
+	if (ret == 0)
+		options->cores = (uint32_t)cores;
+	return ret;
+}
+
+static const char *engine_of(const char *name, size_t len)
+{
+	const char *known;
+
+	for (size_t i = 0; (known = replay_engine_name(i)); i++)
+		if (strlen(known) == len && strncmp(known, name, len) == 0)
+			return known;
+	return NULL;
+}
+
+static int set_compare(struct replay_options *options, const struct option_def *def,
+		       const char *value, struct err *err)
+{
+	const char *comma = strchr(value, ',');
+
+	if (options->compare[0])
+		return err_set(err, -EINVAL, "%s is given twice", def->name);
+	if (comma) {
+		options->compare[0] = engine_of(value, (size_t)(comma - value));
+		options->compare[1] = engine_of(comma + 1, strlen(comma + 1));
+	}
+	if (!options->compare[0] || !options->compare[1])
+		return err_set(err, -EINVAL,
+			       "%s: '%s' must be two of native, xdp and dpdk, e.g. native,xdp",
+			       def->name, value);
+	return 0;
+}
+
 static int set_option(struct replay_options *options, const struct option_def *def,
 		      const char *value, struct err *err)
 {
@@ -131,8 +216,21 @@ static int set_option(struct replay_options *options, const struct option_def *d
 		return add_down(options, value, err);
 	case OPT_EVENTS:
 		return set_once(&options->events, def, value, err);
+	case OPT_FILTER:
+		return set_once(&options->filter, def, value, err);
+	case OPT_EXPLAIN:
+		return set_explain(options, def, value, err);
+	case OPT_COMPARE:
+		return set_compare(options, def, value, err);
+	case OPT_AGAINST:
+		return set_once(&options->against, def, value, err);
 	case OPT_PERF:
 		options->perf = true;
+		return 0;
+	case OPT_CORES:
+		return set_cores(options, def, value, err);
+	case OPT_PROGRESS:
+		options->progress = true;
 		return 0;
 	case OPT_HELP:
 		options->help = true;
@@ -192,29 +290,65 @@ static bool is_stdout(const char *path)
 	return path && strcmp(path, "-") == 0;
 }
 
+static int check_perf(const struct replay_options *o, struct err *err)
+{
+	if (o->cores && !o->perf)
+		return err_set(err, -EINVAL, "--cores says what --perf measures on: add --perf");
+	if (!o->perf)
+		return 0;
+	if (o->out || o->verdicts || o->has_explain)
+		return err_set(err, -EINVAL,
+			       "--perf only measures: leave out --out, --verdicts and --explain");
+	if (o->events)
+		return err_set(err, -EINVAL,
+			       "--perf goes round one set of tables: leave out --events");
+	return 0;
+}
+
+static int check_compare(const struct replay_options *o, struct err *err)
+{
+	if (o->against && !o->compare[0])
+		return err_set(err, -EINVAL,
+			       "--against is the configuration of --compare's second engine: add"
+			       " --compare native,native");
+	if (!o->compare[0])
+		return 0;
+	if (o->engine)
+		return err_set(err, -EINVAL, "--compare names the engines: leave out --engine");
+	if (o->out || o->verdicts || o->has_explain || o->perf)
+		return err_set(err, -EINVAL,
+			       "--compare only compares: leave out --out, --verdicts, --explain and"
+			       " --perf");
+	return 0;
+}
+
+static int check_outputs(const struct replay_options *o, struct err *err)
+{
+	if (!o->perf && !o->compare[0] && !o->has_explain && !o->out && !o->verdicts)
+		return err_set(err, -EINVAL,
+			       "nothing to do: give --out FILE, --verdicts FILE or both");
+	if (is_stdout(o->out) + is_stdout(o->verdicts) + o->has_explain > 1)
+		return err_set(err, -EINVAL,
+			       "only one of --out, --verdicts and --explain can go to standard"
+			       " output: give the others a file");
+	return 0;
+}
+
 static int check_options(struct replay_options *options, struct err *err)
 {
+	if (check_perf(options, err) < 0 || check_compare(options, err) < 0)
+		return -EINVAL;
 	if (!options->engine)
 		options->engine = "native";
+	if (!options->cores)
+		options->cores = 1;
 	if (check_engine(options->engine, err) < 0)
 		return -EINVAL;
 	if (!options->config)
 		return err_set(err, -EINVAL, "--config FILE is missing");
 	if (!options->in)
 		return err_set(err, -EINVAL, "--in FILE is missing");
-	if (options->perf && (options->out || options->verdicts))
-		return err_set(err, -EINVAL,
-			       "--perf only measures: leave out --out and --verdicts");
-	if (options->perf && options->events)
-		return err_set(err, -EINVAL,
-			       "--perf goes round one set of tables: leave out --events");
-	if (!options->perf && !options->out && !options->verdicts)
-		return err_set(err, -EINVAL,
-			       "nothing to do: give --out FILE, --verdicts FILE or both");
-	if (is_stdout(options->out) && is_stdout(options->verdicts))
-		return err_set(err, -EINVAL,
-			       "--out and --verdicts can't both go to standard output");
-	return 0;
+	return check_outputs(options, err);
 }
 
 int replay_options_parse(int argc, char **argv, struct replay_options *ret_options, struct err *err)

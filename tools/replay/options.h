@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "controlplane/base/addr.h"
@@ -11,15 +12,22 @@
 
 /* The command line. Strings are argv's. */
 struct replay_options {
-	const char *engine; /* "native" unless told */
+	const char *engine;     /* "native" unless told */
+	const char *compare[2]; /* the engines to compare; NULL: not asked for */
 	const char *config;
 	const char *in;
 	const char *out;      /* NULL: not wanted */
 	const char *verdicts; /* NULL: not wanted */
 	struct addr *down;    /* addresses of reals that count as failed; owned */
 	size_t n_down;
-	const char *events; /* NULL: none */
+	const char *events;  /* NULL: none */
+	const char *filter;  /* NULL: all packets */
+	const char *against; /* the second engine's configuration; NULL: the same */
+	bool has_explain;
+	uint64_t explain; /* the index of the packet to explain */
+	bool progress;    /* also where standard error is no terminal */
 	bool perf;
+	uint32_t cores;     /* to measure on, 1 unless told */
 	bool help, version; /* asked for; nothing else is checked then */
 };
 

@@ -51,16 +51,19 @@ static int add_packet(struct packets *p, const struct capture_packet *packet, st
 	return 0;
 }
 
-static int load_packets(struct replay *r, const char *path, struct packets *p, struct err *err)
+static int load_packets(struct replay *r, const struct replay_options *options, struct packets *p,
+			struct err *err)
 {
 	struct capture_packet packet;
 	struct capture_in *in;
-	int ret = capture_in_open(path, &in, err);
+	int ret = capture_in_open(options->in, options->filter, &in, err);
 
 	if (ret < 0)
 		return ret;
 	while (ret == 0 && (ret = capture_in_next(in, &packet, err)) == 1) {
 		ret = 0;
+		if (!packet.matches)
+			continue;
 		if (replay_takes(r, packet.len) && p->n < PACKETS_MAX)
 			ret = add_packet(p, &packet, err);
 		else
@@ -68,7 +71,8 @@ static int load_packets(struct replay *r, const char *path, struct packets *p, s
 	}
 	capture_in_free(in);
 	if (ret == 0 && p->n == 0)
-		ret = err_set(err, -EINVAL, "%s: no packet that this engine can measure", path);
+		ret = err_set(err, -EINVAL, "%s: no packet that this engine can measure",
+			      options->in);
 	return ret;
 }
 
@@ -117,12 +121,12 @@ static int print_result(struct replay *r, const struct packets *p, size_t count,
 	return ret;
 }
 
-int perf_capture(struct replay *r, const char *path, FILE *out, struct err *err)
+int perf_capture(struct replay *r, const struct replay_options *options, FILE *out, struct err *err)
 {
 	CLEANUP(packets_fini) struct packets p = {0};
 	uint64_t ns[ROUNDS];
 	size_t count;
-	int ret = load_packets(r, path, &p, err);
+	int ret = load_packets(r, options, &p, err);
 
 	if (ret == 0)
 		ret = count_verdicts(r, &p, err);

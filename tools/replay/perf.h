@@ -5,10 +5,11 @@
 #include <stdio.h>
 
 #include "controlplane/base/err.h"
+#include "tools/replay/options.h"
 #include "tools/replay/replay.h"
 
-/* Measure how long the engine takes for a capture's packets, and print it to out as JSON. */
-int perf_capture(struct replay *r, const char *path, FILE *out, struct err *err)
+/* Measure how long the engine takes for the packets of --in, and print it to out as JSON. */
+int perf_capture(struct replay *r, const struct replay_options *options, FILE *out, struct err *err)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -67,8 +67,20 @@ static struct lb_dims dims_for(const struct config *config)
 			    config->node.tracking.flows);
 }
 
-int replay_open(const char *engine, const struct config *config, const struct addr *down,
+int replay_open(const char *name, const struct config *config, const struct addr *down,
 		size_t n_down, struct replay **ret_replay, struct err *err)
+{
+	const struct replay_engine *engine = find_engine(name);
+
+	if (!engine)
+		return err_set(err, -EINVAL, "--engine: no engine '%s': use native, xdp or dpdk",
+			       name);
+	return replay_open_engine(engine, config, down, n_down, ret_replay, err);
+}
+
+int replay_open_engine(const struct replay_engine *engine, const struct config *config,
+		       const struct addr *down, size_t n_down, struct replay **ret_replay,
+		       struct err *err)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	struct lb_dims dims = dims_for(config);
@@ -76,12 +88,7 @@ int replay_open(const char *engine, const struct config *config, const struct ad
 
 	if (!r)
 		return err_set(err, -ENOMEM, "out of memory");
-	r->engine = find_engine(engine);
-	if (!r->engine) {
-		free(r);
-		return err_set(err, -EINVAL, "--engine: no engine '%s': use native, xdp or dpdk",
-			       engine);
-	}
+	r->engine = engine;
 	ret = r->engine->open(&dims, &r->state, err);
 	if (ret == 0) {
 		r->writer = r->engine->writer(r->state);
@@ -119,6 +126,16 @@ static int process_by_native(struct replay *r, const struct replay_frame *frame,
 struct lb_tables *replay_tables(struct replay *r)
 {
 	return r->writer.tables(r->writer.arg);
+}
+
+const char *replay_pool_of(const struct replay *r, uint32_t service)
+{
+	return publish_service_pool(r->publish, service);
+}
+
+void replay_real_addr(const struct replay *r, uint32_t real, struct addr *ret_addr)
+{
+	publish_real_addr(r->publish, real, ret_addr);
 }
 
 const char *replay_engine_of(const struct replay *r)
@@ -175,7 +192,7 @@ static void pass_tracked(struct replay *r, uint64_t now_ns)
 	}
 }
 
-static void pass_time(struct replay *r, uint64_t now_ns)
+void replay_pass_time(struct replay *r, uint64_t now_ns)
 {
 	if (r->changed) {
 		pass_tracked(r, now_ns);
@@ -192,7 +209,7 @@ int replay_change(struct replay *r, const struct config *config, const struct se
 {
 	int ret;
 
-	pass_time(r, now_ns);
+	replay_pass_time(r, now_ns);
 	if (!r->changed) {
 		publish_track_times(r->publish, config->node.tracking.settle_time_ms * NS_PER_MS,
 				    config->node.tracking.idle_time_ms * NS_PER_MS);
@@ -216,7 +233,7 @@ int replay_process(struct replay *r, const struct replay_frame *frame,
 	struct replay_verdict verdict = {0};
 	int ret;
 
-	pass_time(r, frame->now_ns);
+	replay_pass_time(r, frame->now_ns);
 	ret = replay_takes(r, frame->len) ? r->engine->process(r->state, frame, &outcome, err)
 					  : process_by_native(r, frame, &outcome, err);
 
@@ -224,6 +241,7 @@ int replay_process(struct replay *r, const struct replay_frame *frame,
 		return ret;
 	verdict.verdict = (enum lb_verdict)outcome.trace.verdict;
 	verdict.reason = (enum lb_reason)outcome.trace.reason;
+	verdict.trace = outcome.trace;
 	verdict.vip = publish_service_vip(r->publish, outcome.trace.service);
 	publish_real_addr(r->publish, outcome.trace.real, &verdict.real);
 	if (verdict.verdict == LB_FORWARD || verdict.verdict == LB_REPLY)

@@ -24,6 +24,7 @@ struct replay_verdict {
 	struct addr real; /* family 0: none was chosen */
 	/* The frame that leaves, for forward and reply; valid until the next packet. */
 	struct replay_frame frame;
+	struct lb_trace trace; /* the numbers behind all that */
 };
 
 /* The engines' names, from 0 on; NULL behind the last. */
@@ -34,6 +35,10 @@ const char *replay_engine_name(size_t i);
 int replay_open(const char *engine, const struct config *config, const struct addr *down,
 		size_t n_down, struct replay **ret_replay, struct err *err)
 	__attribute__((warn_unused_result));
+/* The same with an engine that isn't one of those. */
+int replay_open_engine(const struct replay_engine *engine, const struct config *config,
+		       const struct addr *down, size_t n_down, struct replay **ret_replay,
+		       struct err *err) __attribute__((warn_unused_result));
 void replay_free(struct replay *r);
 
 int replay_process(struct replay *r, const struct replay_frame *frame,
@@ -46,8 +51,16 @@ int replay_change(struct replay *r, const struct config *config, const struct se
 		  size_t n_reals, uint64_t now_ns, struct err *err)
 	__attribute__((warn_unused_result));
 
-/* The engine's tables, for tests that put them into states that no configuration gives. */
+/* Let time pass until a packet comes that is processed next; replay_process() does so by itself. */
+void replay_pass_time(struct replay *r, uint64_t now_ns);
+
+/* The engine's tables, for what explains them, and for tests that put them into states that no
+ * configuration gives. */
 struct lb_tables *replay_tables(struct replay *r);
+
+/* What the tables' numbers stand for: NULL, or family 0, when there is nothing of that number. */
+const char *replay_pool_of(const struct replay *r, uint32_t service);
+void replay_real_addr(const struct replay *r, uint32_t real, struct addr *ret_addr);
 
 /* The name of the engine. */
 const char *replay_engine_of(const struct replay *r);

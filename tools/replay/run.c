@@ -2,21 +2,24 @@
 #include "tools/replay/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "controlplane/base/clock.h"
 #include "tools/replay/capture.h"
 #include "tools/replay/events.h"
+#include "tools/replay/explain.h"
 #include "tools/replay/verdicts.h"
 
 struct run {
 	struct replay *replay;
+	const struct replay_options *options;
 	struct capture_in *in;
 	struct capture_out *out;   /* or NULL */
 	struct verdicts *verdicts; /* or NULL */
 	struct events *events;     /* or NULL */
-	struct run_report *report;
+	FILE *explained;
+	bool has_explained;
 };
 
 static bool same_file(const char *a, const char *b)
@@ -49,7 +52,7 @@ static int open_files(struct run *run, const struct config *config, const struct
 		ret = events_load(o->events, config, &run->events, err);
 
 	if (ret == 0)
-		ret = capture_in_open(o->in, &run->in, err);
+		ret = capture_in_open(o->in, o->filter, &run->in, err);
 	if (ret == 0 && o->out)
 		ret = capture_out_open(o->out, capture_in_nanoseconds(run->in), &run->out, err);
 	if (ret == 0 && o->verdicts)
@@ -60,37 +63,72 @@ static int open_files(struct run *run, const struct config *config, const struct
 	return ret;
 }
 
-/* A packet's time, whose tv_usec holds what the capture counts in. */
-static uint64_t time_ns(const struct run *run, const struct timeval *t)
+static int write_verdict(struct run *run, const struct capture_packet *packet,
+			 const struct replay_verdict *verdict, struct err *err)
 {
-	const uint64_t unit_ns = capture_in_nanoseconds(run->in) ? 1 : NS_PER_US;
+	int ret = 0;
 
-	return (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_usec * unit_ns;
+	if (run->verdicts)
+		ret = verdicts_write(run->verdicts, packet->index, verdict, err);
+	if (ret == 0 && run->out && verdict->frame.bytes)
+		ret = capture_out_write(run->out, &packet->time, verdict->frame.bytes,
+					verdict->frame.len, err);
+	return ret;
 }
 
-static int run_packet(struct run *run, const struct capture_packet *packet, struct err *err)
+/* Process a packet and, when it is the one, explain it. */
+static int process(struct run *run, const struct capture_packet *packet,
+		   struct replay_verdict *ret_verdict, struct err *err)
 {
-	struct replay_frame frame = {packet->frame, packet->len, time_ns(run, &packet->time)};
+	const struct replay_frame frame = {packet->frame, packet->len, packet->time_ns};
+	const struct replay_options *o = run->options;
+	struct explain *x = NULL;
+	int ret = 0;
+
+	if (o->has_explain && o->explain == packet->index)
+		ret = explain_new(run->replay, packet, &x, err);
+	if (ret == 0)
+		ret = replay_process(run->replay, &frame, ret_verdict, err);
+	if (ret == 0 && x) {
+		explain_print(x, ret_verdict, run->explained);
+		run->has_explained = true;
+	}
+	explain_free(x);
+	return ret;
+}
+
+static int run_packet(void *arg, const struct capture_packet *packet, struct err *err)
+{
+	struct run *run = arg;
 	struct replay_verdict verdict;
 	int ret = 0;
 
 	if (run->events)
-		ret = events_apply(run->events, run->replay, run->report->n_packets, frame.now_ns,
-				   err);
-	if (ret == 0)
-		ret = replay_process(run->replay, &frame, &verdict, err);
-
+		ret = events_apply(run->events, run->replay, packet->index, packet->time_ns, err);
+	if (ret == 0 && packet->matches)
+		ret = process(run, packet, &verdict, err);
 	if (ret < 0)
-		return err_prefix(err, ret, "packet %llu",
-				  (unsigned long long)run->report->n_packets);
-	if (run->verdicts)
-		ret = verdicts_write(run->verdicts, run->report->n_packets, &verdict, err);
-	if (ret == 0 && run->out && verdict.frame.bytes)
-		ret = capture_out_write(run->out, &packet->time, verdict.frame.bytes,
-					verdict.frame.len, err);
-	run->report->n_packets++;
-	run->report->n_cut += packet->len < packet->wire_len;
-	return ret;
+		return err_prefix(err, ret, "packet %" PRIu64, packet->index);
+	if (packet->matches)
+		ret = write_verdict(run, packet, &verdict, err);
+	/* Nothing else is asked for once that packet is explained. */
+	return ret == 0 && run->has_explained && !run->out && !run->verdicts ? 1 : ret;
+}
+
+/* The packet that was to be explained didn't come. */
+static int explained_nothing(const struct run *run, const struct walk_report *report,
+			     struct err *err)
+{
+	const struct replay_options *o = run->options;
+
+	if (o->explain < report->n_packets)
+		return err_set(err, -ENOENT,
+			       "--explain %" PRIu64 ": this packet doesn't match --filter '%s'",
+			       o->explain, o->filter);
+	return err_set(err, -ENOENT,
+		       "--explain %" PRIu64 ": %s has %" PRIu64
+		       " packets, and they are counted from 0",
+		       o->explain, o->in, report->n_packets);
 }
 
 /* Flush whatever happened: what was decided before a failure is to be read. */
@@ -106,20 +144,22 @@ static int flush_files(struct run *run, struct err *err)
 }
 
 int run_capture(struct replay *r, const struct config *config, const struct replay_options *options,
-		struct run_report *ret_report, struct err *err)
+		FILE *explained, struct walk_report *ret_report, struct err *err)
 {
-	struct run run = {.replay = r, .report = ret_report};
-	struct capture_packet packet;
+	struct run run = {.replay = r, .options = options, .explained = explained};
+	const struct walk walk = {run_packet, &run};
 	int ret, flushed;
 
 	memset(ret_report, 0, sizeof(*ret_report));
 	ret = open_files(&run, config, options, err);
-	while (ret == 0 && (ret = capture_in_next(run.in, &packet, err)) == 1)
-		ret = run_packet(&run, &packet, err);
-	flushed = flush_files(&run, ret < 0 ? NULL : err);
+	if (ret == 0)
+		ret = walk_capture(run.in, &walk, options, ret_report, err);
+	if (ret == 0 && options->has_explain && !run.has_explained)
+		ret = explained_nothing(&run, ret_report, err);
+	flushed = flush_files(&run, ret < 0 && ret != -EINTR ? NULL : err);
 	capture_in_free(run.in);
 	capture_out_free(run.out);
 	verdicts_free(run.verdicts);
 	events_free(run.events);
-	return ret < 0 ? ret : flushed;
+	return ret < 0 && (ret != -EINTR || flushed == 0) ? ret : flushed;
 }
