@@ -210,7 +210,7 @@ static void tell_service(const struct explain *x, const struct replay_verdict *v
 	if (!v->vip)
 		row(out, "service", "none");
 	else if (!x->service || !pool)
-		row(out, "service", "none; the address is VIP %s", v->vip);
+		row(out, "service", "none of its own; the address is VIP %s", v->vip);
 	else
 		row(out, "service", "of VIP %s, pool %s%s%s%s", v->vip, pool,
 		    x->service->flags & LB_SERVICE_QUIC ? ", routes QUIC" : "",
