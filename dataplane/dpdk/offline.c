@@ -68,7 +68,8 @@ static struct rte_mempool *new_pool(const char *purpose, unsigned mbufs, size_t 
 	static unsigned serial;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "%s-%u", purpose, serial++);
+	snprintf(name, sizeof(name), "%s-%u", purpose,
+		 __atomic_fetch_add(&serial, 1, __ATOMIC_RELAXED));
 	pool = rte_pktmbuf_pool_create(name, mbufs, 0, 0,
 				       (uint16_t)(RTE_PKTMBUF_HEADROOM + frame_bytes),
 				       (int)rte_socket_id());

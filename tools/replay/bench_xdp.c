@@ -6,17 +6,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bpf/bench.h"
 #include "bpf/bench.skel.h"
-#include "controlplane/base/cleanup.h"
 #include "tools/replay/cpu_clock.h"
 
 struct bench_run {
 	struct bench_bpf *skel;
 	struct xdp_engine *xdp;
 	const struct replay_bench *bench;
-	size_t n_forwarded; /* of the list, by the traced twin */
+	int prog_fd;
 };
 
 static int describe_frame(struct bench_run *run, const struct replay_frame *frame,
@@ -32,10 +32,8 @@ static int describe_frame(struct bench_run *run, const struct replay_frame *fram
 	if (ret < 0)
 		return ret;
 	memset(ret_frame, 0, sizeof(*ret_frame));
-	if (trace.verdict == LB_FORWARD) {
-		run->n_forwarded++;
+	if (trace.verdict == LB_FORWARD)
 		ret_frame->grown = tables->reals[trace.real].grow_bytes;
-	}
 	ret_frame->len = (uint16_t)frame->len;
 	ret_frame->len_after = (uint16_t)(out_len - ret_frame->grown);
 	ret_frame->header_bytes =
@@ -62,23 +60,10 @@ static int load_frames(struct bench_run *run, struct err *err)
 	return 0;
 }
 
-/* Packets that reals were sent, by the program's own counters. */
-static uint64_t forwarded_so_far(const struct bench_run *run)
-{
-	const struct lb_tables *t = xdp_engine_tables(run->xdp);
-	uint64_t packets = 0;
-
-	for (uint32_t row = 0; row < t->dims.counter_rows; row++)
-		for (uint32_t real = 1; real < t->dims.reals; real++)
-			packets += t->counters[(size_t)row * t->dims.counter_stride +
-					       LB_COUNTER_REAL(&t->dims, real)]
-					   .packets;
-	return packets;
-}
-
 /* One round with the program prog_fd behind the bench. The kernel tells the mean per run in whole
  * nanoseconds, too coarse for a difference, so the time is taken here. */
-static int run_round(const struct bench_run *run, int prog_fd, uint64_t *ret_ns, struct err *err)
+static int run_round(const struct bench_run *run, int prog_fd, size_t count, uint64_t *ret_ns,
+		     struct err *err)
 {
 	const struct replay_bench *bench = run->bench;
 	struct bench_bpf *skel = run->skel;
@@ -87,7 +72,7 @@ static int run_round(const struct bench_run *run, int prog_fd, uint64_t *ret_ns,
 	uint32_t slot = 0;
 	uint64_t start;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = first->bytes,
-		    .data_size_in = (__u32)first->len, .repeat = (int)bench->count);
+		    .data_size_in = (__u32)first->len, .repeat = (int)count);
 
 	if (bpf_map_update_elem(target, &slot, &prog_fd, BPF_ANY) < 0)
 		return err_set(err, -errno, "put the program behind the bench: %s",
@@ -102,88 +87,67 @@ static int run_round(const struct bench_run *run, int prog_fd, uint64_t *ret_ns,
 	*ret_ns = cpu_time_ns() - start;
 	if (skel->bss->bench_failed)
 		return err_set(err, -EPROTO, "%u of %zu runs of the bench failed",
-			       skel->bss->bench_failed, bench->count);
+			       skel->bss->bench_failed, count);
 	return 0;
 }
 
-static int compare_ns(const void *a, const void *b)
+/* Rounds with and without the program take turns, so that both meet the same machine. */
+int bench_xdp_run(void *lane, size_t count, struct replay_sample *ret_sample, struct err *err)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	struct bench_run *run = lane;
+	int nothing_fd = bpf_program__fd(run->skel->progs.bench_nothing), ret;
 
-	return (x > y) - (x < y);
-}
-
-/* Rounds with and without the program take turns, so that both meet the same machine; then the
- * quickest is held against the quickest, the second against the second, and so on. */
-static int run_rounds(const struct bench_run *run, int prog_fd, struct err *err)
-{
-	int nothing_fd = bpf_program__fd(run->skel->progs.bench_nothing);
-	const struct replay_bench *bench = run->bench;
-	AUTO_FREE uint64_t *harness_ns = calloc(bench->rounds, sizeof(*harness_ns));
-
-	if (!harness_ns)
-		return err_set(err, -ENOMEM, "out of memory");
-	for (size_t round = 0; round < bench->rounds; round++) {
-		int ret;
-
-		run->skel->bss->bench_empty = 1;
-		ret = run_round(run, nothing_fd, &harness_ns[round], err);
-		if (ret < 0)
-			return ret;
-		run->skel->bss->bench_empty = 0;
-		ret = run_round(run, prog_fd, &bench->ret_ns[round], err);
-		if (ret < 0)
-			return ret;
-	}
-	qsort(harness_ns, bench->rounds, sizeof(*harness_ns), compare_ns);
-	qsort(bench->ret_ns, bench->rounds, sizeof(*bench->ret_ns), compare_ns);
-	for (size_t round = 0; round < bench->rounds; round++)
-		bench->ret_ns[round] -= harness_ns[round] < bench->ret_ns[round]
-						? harness_ns[round]
-						: bench->ret_ns[round];
-	return 0;
-}
-
-/* The measurement holds only if the program met the frames as they are: it has then forwarded as
- * many as its twin did. */
-static int run_checked(const struct bench_run *run, int prog_fd, struct err *err)
-{
-	const struct replay_bench *bench = run->bench;
-	uint64_t expected = bench->count / bench->n * run->n_forwarded * bench->rounds;
-	uint64_t before = forwarded_so_far(run), forwarded;
-	int ret = run_rounds(run, prog_fd, err);
-
+	run->skel->bss->bench_empty = 1;
+	ret = run_round(run, nothing_fd, count, &ret_sample->harness_ns, err);
 	if (ret < 0)
 		return ret;
-	forwarded = forwarded_so_far(run) - before;
-	if (forwarded != expected)
-		return err_set(err, -EPROTO,
-			       "the program forwarded %llu packets in the bench where %llu were"
-			       " right: the measurement is void",
-			       (unsigned long long)forwarded, (unsigned long long)expected);
+	run->skel->bss->bench_empty = 0;
+	return run_round(run, run->prog_fd, count, &ret_sample->ns, err);
+}
+
+static int load_bench(struct bench_run *run, struct err *err)
+{
+	int ret;
+
+	run->prog_fd = bpf_prog_get_fd_by_id(xdp_engine_program_id(run->xdp));
+	if (run->prog_fd < 0)
+		return err_set(err, -errno, "find the program: %s", strerror(errno));
+	run->skel = bench_bpf__open();
+	if (!run->skel)
+		return err_set(err, -errno, "open the bench: %s", strerror(errno));
+	ret = bpf_map__set_max_entries(run->skel->maps.bench_frames, (uint32_t)run->bench->n);
+	if (ret == 0)
+		ret = bench_bpf__load(run->skel);
+	if (ret < 0)
+		return err_set(err, ret, "load the bench: %s", strerror(-ret));
+	return load_frames(run, err);
+}
+
+int bench_xdp_open(struct xdp_engine *xdp, const struct replay_bench *bench, void **ret_lane,
+		   struct err *err)
+{
+	struct bench_run *run = calloc(1, sizeof(*run));
+	int ret;
+
+	if (!run)
+		return err_set(err, -ENOMEM, "out of memory");
+	run->xdp = xdp;
+	run->bench = bench;
+	ret = load_bench(run, err);
+	if (ret < 0) {
+		bench_xdp_close(run);
+		return ret;
+	}
+	*ret_lane = run;
 	return 0;
 }
 
-int bench_xdp(struct xdp_engine *xdp, const struct replay_bench *bench, struct err *err)
+void bench_xdp_close(void *lane)
 {
-	AUTO_CLOSE int prog_fd = bpf_prog_get_fd_by_id(xdp_engine_program_id(xdp));
-	struct bench_run run = {.xdp = xdp, .bench = bench};
-	int ret;
+	struct bench_run *run = lane;
 
-	if (prog_fd < 0)
-		return err_set(err, -errno, "find the program: %s", strerror(errno));
-	run.skel = bench_bpf__open();
-	if (!run.skel)
-		return err_set(err, -errno, "open the bench: %s", strerror(errno));
-	ret = bpf_map__set_max_entries(run.skel->maps.bench_frames, (uint32_t)bench->n);
-	if (ret == 0)
-		ret = bench_bpf__load(run.skel);
-	if (ret < 0)
-		err_set(err, ret, "load the bench: %s", strerror(-ret));
-	if (ret == 0)
-		ret = load_frames(&run, err);
-	if (ret == 0)
-		ret = run_checked(&run, prog_fd, err);
-	bench_bpf__destroy(run.skel);
-	return ret;
+	if (run->prog_fd >= 0)
+		close(run->prog_fd);
+	bench_bpf__destroy(run->skel);
+	free(run);
 }

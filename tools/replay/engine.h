@@ -2,6 +2,7 @@
 #ifndef FAIRWAY_REPLAY_ENGINE_H
 #define FAIRWAY_REPLAY_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,26 +22,42 @@ struct replay_outcome {
 	struct replay_frame frame; /* as it is afterwards; valid until the next call */
 };
 
-/* A measurement: in every round run `count` frames, a multiple of n, going round the list, and note
- * in ret_ns[round] what CPU time the engine took for them, without the preparation of frames. */
+/* What is measured: this list, gone round again and again. Stays as long as the lanes. */
 struct replay_bench {
 	const struct replay_frame *frames;
-	size_t n, count, rounds;
-	uint64_t *ret_ns;
+	size_t n;
+};
+
+/* What frames took of a CPU, without their preparation. */
+struct replay_sample {
+	uint64_t ns;
+	uint64_t harness_ns; /* in there, taken by what measures; 0 where that can be left out */
 };
 
 /* An engine as replay sees it: tables to publish to, and a way to run one frame. open() gives the
  * state that the other functions take. */
 struct replay_engine {
 	const char *name;
-	int (*open)(const struct lb_dims *dims, void **ret_state, struct err *err);
+	/* workers: how many lanes measure at once, at most. */
+	int (*open)(const struct lb_dims *dims, uint32_t workers, void **ret_state,
+		    struct err *err);
 	void (*close)(void *state);
 	/* How the writer reaches the engine's tables. */
 	struct publish_engine (*writer)(void *state);
 	/* Run one frame of frame_min to frame_max bytes. */
 	int (*process)(void *state, const struct replay_frame *frame,
 		       struct replay_outcome *ret_outcome, struct err *err);
-	int (*bench)(void *state, const struct replay_bench *bench, struct err *err);
+	/* A lane of a measurement, for one of the workers, which are numbered from 0; opened one
+	 * after another, then each run by a thread of its own. count is a multiple of the list's
+	 * length; each run begins with the list's first frame. */
+	int (*bench_open)(void *state, const struct replay_bench *bench, uint32_t worker,
+			  void **ret_lane, struct err *err);
+	int (*bench_run)(void *lane, size_t count, struct replay_sample *ret_sample,
+			 struct err *err);
+	void (*bench_close)(void *lane);
+	/* The lanes are told beforehand what becomes of each frame: if that was wrong, so is what
+	 * they measured. */
+	bool bench_foretells;
 	size_t frame_min, frame_max;
 };
 

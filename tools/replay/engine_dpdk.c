@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "controlplane/base/cleanup.h"
 #include "controlplane/publish/memory_engine.h"
 #include "dataplane/dpdk/offline.h"
 
@@ -24,12 +23,13 @@ static void dpdk_close(void *state)
 	free(d);
 }
 
-static int dpdk_open(const struct lb_dims *dims, void **ret_state, struct err *err)
+static int dpdk_open(const struct lb_dims *dims, uint32_t workers, void **ret_state,
+		     struct err *err)
 {
 	struct dpdk_state *d = calloc(1, sizeof(*d));
 	int ret;
 
-	if (!d || publish_memory_init(&d->memory, dims, 1) < 0) {
+	if (!d || publish_memory_init(&d->memory, dims, workers) < 0) {
 		free(d);
 		return err_set(err, -ENOMEM, "no memory for the tables");
 	}
@@ -60,20 +60,51 @@ static int dpdk_run(void *state, const struct replay_frame *frame,
 				&ret_outcome->trace, err);
 }
 
-static int dpdk_bench(void *state, const struct replay_bench *bench, struct err *err)
-{
-	AUTO_FREE struct iovec *list = calloc(bench->n, sizeof(*list));
-	struct dpdk_state *d = state;
-	int ret = 0;
+struct dpdk_lane {
+	struct dpdk_offline *dpdk;
+	struct lb_tables tables; /* as the worker sees them */
+	struct iovec *list;
+	size_t n;
+};
 
-	if (!list)
+static void dpdk_bench_close(void *arg)
+{
+	struct dpdk_lane *lane = arg;
+
+	free(lane->list);
+	free(lane);
+}
+
+static int dpdk_bench_open(void *state, const struct replay_bench *bench, uint32_t worker,
+			   void **ret_lane, struct err *err)
+{
+	struct dpdk_lane *lane = calloc(1, sizeof(*lane));
+	struct dpdk_state *d = state;
+
+	if (!lane || !(lane->list = calloc(bench->n, sizeof(*lane->list)))) {
+		free(lane);
 		return err_set(err, -ENOMEM, "out of memory");
+	}
 	for (size_t i = 0; i < bench->n; i++)
-		list[i] = (struct iovec){(void *)bench->frames[i].bytes, bench->frames[i].len};
-	for (size_t round = 0; round < bench->rounds && ret == 0; round++)
-		ret = dpdk_offline_bench(d->dpdk, &d->memory.tables, list, bench->n, bench->count,
-					 &bench->ret_ns[round], err);
-	return ret;
+		lane->list[i] =
+			(struct iovec){(void *)bench->frames[i].bytes, bench->frames[i].len};
+	lane->n = bench->n;
+	lane->dpdk = d->dpdk;
+	/* The measurement counts in row 0: it is the worker's. */
+	lane->tables = d->memory.tables;
+	lane->tables.counters += (size_t)worker * lane->tables.dims.counter_stride;
+	*ret_lane = lane;
+	return 0;
+}
+
+static int dpdk_bench_run(void *arg, size_t count, struct replay_sample *ret_sample,
+			  struct err *err)
+{
+	struct dpdk_lane *lane = arg;
+
+	ret_sample->harness_ns = 0;
+	return dpdk_offline_bench(lane->dpdk, &lane->tables, lane->list, lane->n, count,
+				  &ret_sample->ns, err);
 }
 
 const struct replay_engine replay_engine_dpdk = {
@@ -82,7 +113,9 @@ const struct replay_engine replay_engine_dpdk = {
 	.close = dpdk_close,
 	.writer = dpdk_writer,
 	.process = dpdk_run,
-	.bench = dpdk_bench,
+	.bench_open = dpdk_bench_open,
+	.bench_run = dpdk_bench_run,
+	.bench_close = dpdk_bench_close,
 	.frame_min = 0,
 	.frame_max = DPDK_OFFLINE_FRAME_MAX,
 };

@@ -24,11 +24,12 @@ static void native_close(void *state)
 	free(n);
 }
 
-static int native_open(const struct lb_dims *dims, void **ret_state, struct err *err)
+static int native_open(const struct lb_dims *dims, uint32_t workers, void **ret_state,
+		       struct err *err)
 {
 	struct native_state *n = calloc(1, sizeof(*n));
 
-	if (!n || publish_memory_init(&n->memory, dims, 1) < 0) {
+	if (!n || publish_memory_init(&n->memory, dims, workers) < 0) {
 		free(n);
 		return err_set(err, -ENOMEM, "no memory for the tables");
 	}
@@ -51,11 +52,12 @@ static int native_run(void *state, const struct replay_frame *frame,
 	return memory_run(&n->memory.tables, &n->buffer, frame, ret_outcome, err);
 }
 
-static int native_bench(void *state, const struct replay_bench *bench, struct err *err)
+static int native_bench_open(void *state, const struct replay_bench *bench, uint32_t worker,
+			     void **ret_lane, struct err *err)
 {
 	struct native_state *n = state;
 
-	return memory_bench(&n->memory.tables, bench, err);
+	return memory_bench_open(&n->memory.tables, bench, worker, ret_lane, err);
 }
 
 const struct replay_engine replay_engine_native = {
@@ -64,7 +66,9 @@ const struct replay_engine replay_engine_native = {
 	.close = native_close,
 	.writer = native_writer,
 	.process = native_run,
-	.bench = native_bench,
+	.bench_open = native_bench_open,
+	.bench_run = memory_bench_run,
+	.bench_close = memory_bench_close,
 	.frame_min = 0,
 	.frame_max = SIZE_MAX,
 };

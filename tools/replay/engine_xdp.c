@@ -24,11 +24,12 @@ static void xdp_close(void *state)
 	free(x);
 }
 
-static int xdp_open(const struct lb_dims *dims, void **ret_state, struct err *err)
+static int xdp_open(const struct lb_dims *dims, uint32_t workers, void **ret_state, struct err *err)
 {
 	struct xdp_state *x = calloc(1, sizeof(*x));
 	int ret;
 
+	(void)workers; /* its counters have a row for each CPU */
 	if (!x)
 		return err_set(err, -ENOMEM, "out of memory");
 	ret = xdp_engine_open(NULL, dims, &x->xdp, err);
@@ -62,11 +63,13 @@ static int xdp_run(void *state, const struct replay_frame *frame,
 			      err);
 }
 
-static int xdp_bench(void *state, const struct replay_bench *bench, struct err *err)
+static int xdp_bench_open(void *state, const struct replay_bench *bench, uint32_t worker,
+			  void **ret_lane, struct err *err)
 {
 	struct xdp_state *x = state;
 
-	return bench_xdp(x->xdp, bench, err);
+	(void)worker;
+	return bench_xdp_open(x->xdp, bench, ret_lane, err);
 }
 
 const struct replay_engine replay_engine_xdp = {
@@ -75,7 +78,10 @@ const struct replay_engine replay_engine_xdp = {
 	.close = xdp_close,
 	.writer = xdp_writer,
 	.process = xdp_run,
-	.bench = xdp_bench,
+	.bench_open = xdp_bench_open,
+	.bench_run = bench_xdp_run,
+	.bench_close = bench_xdp_close,
+	.bench_foretells = true,
 	.frame_min = XDP_ENGINE_FRAME_MIN,
 	.frame_max = XDP_ENGINE_FRAME_MAX,
 };

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controlplane/base/cleanup.h"
 #include "dataplane/native/native.h"
 #include "tools/replay/cpu_clock.h"
 
@@ -51,29 +50,63 @@ int memory_run(const struct lb_tables *tables, struct memory_buffer *buffer,
 /* So many frames are prepared at once, to be run without a pause. */
 #define BATCH 256U
 
-struct batch {
+struct lane {
+	const struct lb_tables *tables;
+	const struct replay_bench *bench;
+	uint32_t worker;
 	uint8_t *buffers;
 	size_t stride;
 	struct native_frame native[BATCH];
 };
 
-static void batch_fill(struct batch *b, size_t count, const struct replay_bench *bench,
-		       size_t *next)
+int memory_bench_open(const struct lb_tables *tables, const struct replay_bench *bench,
+		      uint32_t worker, void **ret_lane, struct err *err)
 {
-	for (size_t i = 0; i < count; i++, *next = *next + 1 < bench->n ? *next + 1 : 0) {
-		const struct replay_frame *frame = &bench->frames[*next];
+	struct lane *lane = calloc(1, sizeof(*lane));
 
-		b->native[i] = (struct native_frame){
-			.data = b->buffers + i * b->stride + FRAME_START,
+	if (!lane)
+		return err_set(err, -ENOMEM, "out of memory");
+	lane->tables = tables;
+	lane->bench = bench;
+	lane->worker = worker;
+	for (size_t i = 0; i < bench->n; i++)
+		if (bench->frames[i].len > lane->stride)
+			lane->stride = bench->frames[i].len;
+	lane->stride = (lane->stride + FRAME_START + 127) / 128 * 128;
+	lane->buffers = malloc(BATCH * lane->stride);
+	if (!lane->buffers) {
+		err_set(err, -ENOMEM, "no memory for %u frames of %zu bytes", BATCH, lane->stride);
+		memory_bench_close(lane);
+		return -ENOMEM;
+	}
+	*ret_lane = lane;
+	return 0;
+}
+
+void memory_bench_close(void *arg)
+{
+	struct lane *lane = arg;
+
+	free(lane->buffers);
+	free(lane);
+}
+
+static void batch_fill(struct lane *l, size_t count, size_t *next)
+{
+	for (size_t i = 0; i < count; i++, *next = *next + 1 < l->bench->n ? *next + 1 : 0) {
+		const struct replay_frame *frame = &l->bench->frames[*next];
+
+		l->native[i] = (struct native_frame){
+			.data = l->buffers + i * l->stride + FRAME_START,
 			.len = frame->len,
 			.headroom = NATIVE_HEADROOM,
 		};
 		if (frame->len)
-			memcpy(b->native[i].data, frame->bytes, frame->len);
+			memcpy(l->native[i].data, frame->bytes, frame->len);
 	}
 }
 
-static uint64_t batch_run(struct batch *b, size_t count, const struct lb_tables *tables)
+static uint64_t batch_run(struct lane *l, size_t count)
 {
 	const struct lb_moment moment = {0};
 	uint64_t start = cpu_time_ns();
@@ -81,35 +114,25 @@ static uint64_t batch_run(struct batch *b, size_t count, const struct lb_tables 
 	for (size_t i = 0; i < count; i++) {
 		struct lb_trace trace;
 
-		native_process(tables, 0, &moment, &b->native[i], &trace);
+		native_process(l->tables, l->worker, &moment, &l->native[i], &trace);
 	}
 	return cpu_time_ns() - start;
 }
 
-int memory_bench(const struct lb_tables *tables, const struct replay_bench *bench, struct err *err)
+int memory_bench_run(void *arg, size_t count, struct replay_sample *ret_sample, struct err *err)
 {
-	AUTO_FREE uint8_t *buffers = NULL;
-	struct batch b = {.stride = 0};
+	struct lane *lane = arg;
+	uint64_t ns = 0;
+	size_t next = 0;
 
-	for (size_t i = 0; i < bench->n; i++)
-		if (bench->frames[i].len > b.stride)
-			b.stride = bench->frames[i].len;
-	b.stride = (b.stride + FRAME_START + 127) / 128 * 128;
-	b.buffers = buffers = malloc(BATCH * b.stride);
-	if (!buffers)
-		return err_set(err, -ENOMEM, "no memory for %u frames of %zu bytes", BATCH,
-			       b.stride);
-	for (size_t round = 0; round < bench->rounds; round++) {
-		size_t next = 0;
+	(void)err;
+	for (size_t done = 0; done < count; done += BATCH) {
+		size_t left = count - done, batch = left < BATCH ? left : BATCH;
 
-		bench->ret_ns[round] = 0;
-		for (size_t done = 0; done < bench->count; done += BATCH) {
-			size_t left = bench->count - done, batch = left < BATCH ? left : BATCH;
-
-			batch_fill(&b, batch, bench, &next);
-			bench->ret_ns[round] += batch_run(&b, batch, tables);
-		}
+		batch_fill(lane, batch, &next);
+		ns += batch_run(lane, batch);
 	}
+	*ret_sample = (struct replay_sample){.ns = ns};
 	return 0;
 }
 

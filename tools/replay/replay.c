@@ -23,6 +23,7 @@
 struct replay {
 	const struct replay_engine *engine;
 	void *state;
+	cpu_set_t cpus;
 	struct publish_engine writer;
 	struct publish *publish;
 	struct memory_buffer buffer; /* for what the engine can't run */
@@ -89,7 +90,9 @@ int replay_open_engine(const struct replay_engine *engine, const struct config *
 	if (!r)
 		return err_set(err, -ENOMEM, "out of memory");
 	r->engine = engine;
-	ret = r->engine->open(&dims, &r->state, err);
+	if (sched_getaffinity(0, sizeof(r->cpus), &r->cpus) < 0)
+		CPU_SET(0, &r->cpus);
+	ret = r->engine->open(&dims, (uint32_t)CPU_COUNT(&r->cpus), &r->state, err);
 	if (ret == 0) {
 		r->writer = r->engine->writer(r->state);
 		ret = publish_new(&r->writer, &r->publish, err);
@@ -148,9 +151,15 @@ bool replay_takes(const struct replay *r, size_t len)
 	return len >= r->engine->frame_min && len <= r->engine->frame_max;
 }
 
-int replay_bench(struct replay *r, const struct replay_bench *bench, struct err *err)
+const struct replay_engine *replay_engine(const struct replay *r, void **ret_state)
 {
-	return r->engine->bench(r->state, bench, err);
+	*ret_state = r->state;
+	return r->engine;
+}
+
+const cpu_set_t *replay_cpus(const struct replay *r)
+{
+	return &r->cpus;
 }
 
 /* ---- time ---- */

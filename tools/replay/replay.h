@@ -4,6 +4,7 @@
 
 /* A configuration's tables in an engine, ready for packets. */
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,9 +69,11 @@ const char *replay_engine_of(const struct replay *r);
 /* Can the engine itself run a frame of this length? */
 bool replay_takes(const struct replay *r, size_t len);
 
-/* Measure the engine; every frame must be one that it takes. */
-int replay_bench(struct replay *r, const struct replay_bench *bench, struct err *err)
-	__attribute__((warn_unused_result));
+/* The engine and its state, for who measures it with frames that it takes. */
+const struct replay_engine *replay_engine(const struct replay *r, void **ret_state);
+
+/* The CPUs that the process could use before the engine, which may bind it to one, was started. */
+const cpu_set_t *replay_cpus(const struct replay *r);
 
 /* Frames that the engine has no way to run, shorter or longer than it takes, are decided by the
  * native core over the engine's own tables: so many so far. */

@@ -359,11 +359,42 @@ class Compare(Folder):
                 self.assertIn(words, self.replay(*more, status=2).stderr)
 
 
+class Perf(Folder):
+    """On every engine."""
+
+    def measure(self, *more):
+        return json.loads(self.replay("--perf", "--engine", ENGINE, *more).stdout)
+
+    def test_flows_that_are_known_and_that_are_not(self):
+        self.capture([packet(source_port=1000 + i, flags=16) for i in range(1000)])
+        perf = self.measure()
+        self.assertEqual((perf["engine"], perf["packets"], perf["cores"], perf["input"]),
+                         (ENGINE, 1000, 1, "in.pcap"))
+        for result in (perf, perf["tracked"]["warm"], perf["tracked"]["cold"]):
+            ns = result["ns_per_packet"]
+            self.assertTrue(0 <= ns["min"] <= ns["median"] <= ns["max"], ns)
+            self.assertGreaterEqual(result["packets_per_second"], 0)
+        self.assertLess(perf["ns_per_packet"]["min"],
+                        perf["tracked"]["cold"]["ns_per_packet"]["min"])
+
+    def test_several_cpus_at_once(self):
+        self.capture([packet(source_port=1000 + i, flags=16) for i in range(1000)])
+        cpus = len(os.sched_getaffinity(0))
+        if cpus < 2:
+            self.skipTest("this process may use one CPU only")
+        perf = self.measure("--cores", "2")
+        self.assertEqual(perf["cores"], 2)
+        self.assertAlmostEqual(perf["packets_per_second"] * perf["ns_per_packet"]["median"], 2e9,
+                               delta=2e7)
+        done = self.replay("--perf", "--engine", ENGINE, "--cores", str(cpus + 1), status=1)
+        self.assertIn(f"this process may use {cpus} CPUs only", done.stderr)
+
+
 if __name__ == "__main__":
     REPLAY = cli_test.REPLAY = os.path.abspath(sys.argv.pop(1))
     names = []
     if len(sys.argv) > 1:
         ENGINE = sys.argv.pop(1)
-        names = ["Explain", "Compare.test_two_engines_alike",
+        names = ["Explain", "Perf", "Compare.test_two_engines_alike",
                  "Compare.test_two_configurations_that_differ"]
     unittest.main(argv=sys.argv[:1] + names)
