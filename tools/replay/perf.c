@@ -116,35 +116,35 @@ static uint16_t *slot_of(struct lb_slot_line *lines, uint32_t slot)
 	return &lines[slot / LB_SLOTS_PER_LINE].slot[slot % LB_SLOTS_PER_LINE];
 }
 
-/* Another real of the ring than the slot's, 0: there is none. */
-static uint16_t other_real(const struct lb_tables *t, const struct lb_service *s, uint32_t at)
+static uint16_t real_at(const struct lb_tables *t, const struct lb_service *s, uint32_t at)
 {
-	const uint16_t own = *slot_of(t->slots, s->ring_start + at) & LB_SLOT_REAL_MASK;
-
-	for (uint32_t i = 1; i < s->ring_slots; i++) {
-		uint16_t real = *slot_of(t->slots, s->ring_start + (at + i) % s->ring_slots) &
-				LB_SLOT_REAL_MASK;
-
-		if (real != own)
-			return real;
-	}
-	return 0;
+	return *slot_of(t->slots, s->ring_start + at) & LB_SLOT_REAL_MASK;
 }
 
 /* Every slot as if its real had just changed: what comes through asks the flow table, and whatever
- * is no SYN and has no entry belongs to the previous real and is entered. */
+ * is no SYN and has no entry belongs to the previous real and is entered. Where the ring has one
+ * real only there is no previous one. */
+static void track_ring(const struct lb_tables *t, const struct lb_service *s)
+{
+	const uint16_t one = real_at(t, s, 0);
+	uint16_t other = 0;
+
+	for (uint32_t at = 1; at < s->ring_slots && !other; at++)
+		if (real_at(t, s, at) != one)
+			other = real_at(t, s, at);
+	for (uint32_t at = 0; at < s->ring_slots; at++) {
+		*slot_of(t->previous, s->ring_start + at) = real_at(t, s, at) == one ? other : one;
+		*slot_of(t->slots, s->ring_start + at) |= LB_SLOT_TRACKED;
+	}
+}
+
 static void track_all_slots(struct replay *r)
 {
 	const struct lb_tables *t = replay_tables(r);
 
-	for (uint32_t i = 1; i < t->dims.services; i++) {
-		const struct lb_service *s = &t->services[i];
-
-		for (uint32_t at = 0; at < s->ring_slots; at++) {
-			*slot_of(t->previous, s->ring_start + at) = other_real(t, s, at);
-			*slot_of(t->slots, s->ring_start + at) |= LB_SLOT_TRACKED;
-		}
-	}
+	for (uint32_t i = 1; i < t->dims.services; i++)
+		if (t->services[i].ring_slots)
+			track_ring(t, &t->services[i]);
 }
 
 /* ---- measuring ---- */

@@ -395,6 +395,7 @@ if __name__ == "__main__":
     names = []
     if len(sys.argv) > 1:
         ENGINE = sys.argv.pop(1)
-        names = ["Explain", "Perf", "Compare.test_two_engines_alike",
-                 "Compare.test_two_configurations_that_differ"]
+        names = ["Explain.test_a_packet_that_is_forwarded",
+                 "Explain.test_a_tracked_slot_and_the_flow_table", "Perf",
+                 "Compare.test_two_engines_alike"]
     unittest.main(argv=sys.argv[:1] + names)

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tools/replay/test/slower.h"
+
+#include "dataplane/native/native.c"
