@@ -83,6 +83,10 @@ int xdp_engine_links(const struct xdp_engine *e, char names[][16], int max);
 int xdp_engine_page(struct xdp_engine *e, struct lb_page **ret_page, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* There is no foreign reader any more: one that still runs finds its page gone, and ends. */
+int xdp_engine_page_remove(struct xdp_engine *e, struct err *err)
+	__attribute__((warn_unused_result));
+
 /* What a writer does when the tables move to a larger set: fill() copies the content before any
  * packet reads the new set; moved(), which may be NULL, tells readers outside the kernel, when the
  * new maps are pinned, and returns once they went over; carry() adds the old set's counters once no

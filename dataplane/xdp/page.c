@@ -135,3 +135,13 @@ void xdp_page_drop(struct xdp_engine *e)
 	cleanup_close(&e->next_fd);
 	e->next_fd = -1;
 }
+
+int xdp_engine_page_remove(struct xdp_engine *e, struct err *err)
+{
+	int rc;
+
+	if (!e->bpffs)
+		return 0;
+	rc = xdp_unpin(e, LB_PAGE_NAME, err);
+	return rc ?: xdp_unpin(e, NEXT_NAME, err);
+}
