@@ -30,7 +30,8 @@ static int open_xdp(struct forwarder *f, const char *bpffs, const struct lb_dims
 {
 	int rc = xdp_engine_open(bpffs, dims, &f->xdp, err);
 
-	/* A DPDK engine of an earlier configuration would go on by tables that nobody grows for it. */
+	/* A DPDK engine of an earlier configuration would go on by tables that nobody grows for it.
+	 */
 	if (!rc)
 		rc = xdp_engine_page_remove(f->xdp, err);
 	if (!rc)
