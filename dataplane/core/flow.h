@@ -96,7 +96,7 @@ LB_ALWAYS_INLINE int lb_bucket_try(struct lb_bucket *b, __u64 entry)
 	if (way >= LB_BUCKET_WAYS || !lb_replace64(&b->entry[way], victim, entry))
 		return 0;
 	if (victim)
-		b->hand = lb_hand_next(hand, way, worth == 2);
+		LB_WRITE(b->hand, lb_hand_next(hand, way, worth == 2));
 	return 1;
 }
 

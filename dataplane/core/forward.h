@@ -406,7 +406,8 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_l4(const struct lb_target *t, const vo
 	p->flow.ports = lb_ports(l4);
 	d->service = lb_service_find(t, &p->flow);
 	service = lb_table_service(t, d->service);
-	if (d->service == LB_SERVICE_NONE || !service || service->flags & LB_SERVICE_ADDRESS) {
+	if (d->service == LB_SERVICE_NONE || !service ||
+	    LB_READ_ANY(service->flags) & LB_SERVICE_ADDRESS) {
 		if (d->service != LB_SERVICE_NONE && !service)
 			return LB_REASON_table_error;
 		d->service = LB_SERVICE_NONE;
@@ -482,7 +483,7 @@ LB_ALWAYS_INLINE enum lb_reason lb_decide_error(const struct lb_target *t, const
 		return reason;
 	id = lb_service_find(t, &quote.flow);
 	service = lb_table_service(t, id);
-	if (id == LB_SERVICE_NONE || !service || service->flags & LB_SERVICE_ADDRESS)
+	if (id == LB_SERVICE_NONE || !service || LB_READ_ANY(service->flags) & LB_SERVICE_ADDRESS)
 		return LB_REASON_icmp_no_flow;
 	d->service = id;
 	reason = lb_take_real(t, lb_pick_slot(t, service, &quote.flow, LB_TRACK_READ, d), data, d);

@@ -38,7 +38,8 @@ LB_GLOBAL_SUBPROGRAM int lb_fragment_remember(const struct lb_target *t, const s
 	__u64 seen = 0, *place = b ? lb_bucket_find(b, hash, &seen) : (void *)0;
 
 	if (b && lb_may_write(t))
-		lb_track_write(b, place, seen, lb_flow_entry(hash, real, node->fragment_stamp));
+		lb_track_write(b, place, seen,
+			       lb_flow_entry(hash, real, LB_READ_ANY(node->fragment_stamp)));
 	return 0;
 }
 
@@ -53,7 +54,7 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_fragment_real(const struct lb_target *t, const str
 
 	if (!b || !lb_bucket_find(b, hash, &seen))
 		return 0;
-	if (((node->fragment_stamp - lb_flow_stamp(seen)) & 0xff) > LB_FRAGMENT_LIFE)
+	if (((LB_READ_ANY(node->fragment_stamp) - lb_flow_stamp(seen)) & 0xff) > LB_FRAGMENT_LIFE)
 		return 0;
 	return lb_real_alive(t, lb_flow_real(seen)) ? lb_flow_real(seen) : 0;
 }

@@ -51,7 +51,7 @@ LB_GLOBAL_SUBPROGRAM int lb_denied_find(const struct lb_target *t, const struct 
 		const struct lb_vip_entry *e = lb_table_denied(t, at + i);
 		__u32 service;
 
-		service = LB_READ_ONCE(e->service);
+		service = LB_READ_FIRST(e->service);
 		if (service == LB_SERVICE_NONE)
 			return 0;
 		if (service != LB_SERVICE_DELETED && lb_key_matches(e, key))
@@ -93,15 +93,15 @@ LB_GLOBAL_SUBPROGRAM int lb_limit_take(const struct lb_target *t, __u32 index)
 	struct lb_limit *limit = lb_table_limit(t, index);
 	__u64 arrival, now, due;
 
-	if (!limit || !limit->interval_ns)
+	if (!limit || !LB_READ_ANY(limit->interval_ns))
 		return 1;
 	now = lb_now_ns(t);
 	arrival = LB_READ_ONCE(limit->arrival_ns);
 	due = arrival > now ? arrival : now;
-	if (due - now > limit->burst_ns)
+	if (due - now > LB_READ_ANY(limit->burst_ns))
 		return 0;
 	if (lb_may_write(t))
-		lb_replace64(&limit->arrival_ns, arrival, due + limit->interval_ns);
+		lb_replace64(&limit->arrival_ns, arrival, due + LB_READ_ANY(limit->interval_ns));
 	return 1;
 }
 

@@ -31,11 +31,12 @@ LB_ALWAYS_INLINE __u64 lb_hash_pair(__u32 first, __u32 second)
 LB_ALWAYS_INLINE __u64 lb_hash_flow4(const struct lb_node *node, __u32 src, __u32 dst, __u32 ports,
 				     __u8 protocol)
 {
-	__u64 h = node->hash_key[0];
+	__u64 h = LB_READ_ANY(node->hash_key[0]);
 
-	h = lb_hash_step(h, lb_hash_pair(protocol, ports), node->hash_key[2]);
-	h = lb_hash_step(h, lb_hash_pair(dst, src) ^ node->hash_key[1], node->hash_key[3]);
-	return lb_hash_step(h, 0, node->hash_key[2]);
+	h = lb_hash_step(h, lb_hash_pair(protocol, ports), LB_READ_ANY(node->hash_key[2]));
+	h = lb_hash_step(h, lb_hash_pair(dst, src) ^ LB_READ_ANY(node->hash_key[1]),
+			 LB_READ_ANY(node->hash_key[3]));
+	return lb_hash_step(h, 0, LB_READ_ANY(node->hash_key[2]));
 }
 
 /* Half of an IPv6 address. */
@@ -47,14 +48,15 @@ LB_ALWAYS_INLINE __u64 lb_hash_half(const __be16 *half)
 LB_ALWAYS_INLINE __u64 lb_hash_flow6(const struct lb_node *node, const __be16 *src,
 				     const __be16 *dst, __u32 ports, __u8 protocol)
 {
-	__u64 h = node->hash_key[0];
+	__u64 h = LB_READ_ANY(node->hash_key[0]);
 
-	h = lb_hash_step(h, lb_hash_pair(protocol, ports), node->hash_key[2]);
-	h = lb_hash_step(h, lb_hash_half(src) ^ node->hash_key[1], node->hash_key[3]);
-	h = lb_hash_step(h, lb_hash_half(src + 4), node->hash_key[2]);
-	h = lb_hash_step(h, lb_hash_half(dst), node->hash_key[3]);
-	h = lb_hash_step(h, lb_hash_half(dst + 4), node->hash_key[2]);
-	return lb_hash_step(h, 0, node->hash_key[3]);
+	h = lb_hash_step(h, lb_hash_pair(protocol, ports), LB_READ_ANY(node->hash_key[2]));
+	h = lb_hash_step(h, lb_hash_half(src) ^ LB_READ_ANY(node->hash_key[1]),
+			 LB_READ_ANY(node->hash_key[3]));
+	h = lb_hash_step(h, lb_hash_half(src + 4), LB_READ_ANY(node->hash_key[2]));
+	h = lb_hash_step(h, lb_hash_half(dst), LB_READ_ANY(node->hash_key[3]));
+	h = lb_hash_step(h, lb_hash_half(dst + 4), LB_READ_ANY(node->hash_key[2]));
+	return lb_hash_step(h, 0, LB_READ_ANY(node->hash_key[3]));
 }
 
 /* The slot of a flow in a ring: scales the upper half into 0 .. ring_slots - 1 without a division,

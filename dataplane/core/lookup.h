@@ -39,10 +39,11 @@ LB_ALWAYS_INLINE __u32 lb_vip_probe4(const struct lb_target *t, __u32 at, __be32
 		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		service = LB_READ_ONCE(e->service);
+		service = LB_READ_FIRST(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
-		if (e->addr[0] == addr && e->word == word && service != LB_SERVICE_DELETED)
+		if (LB_IS_WHOLE(service != LB_SERVICE_DELETED) && e->addr[0] == addr &&
+		    e->word == word && service != LB_SERVICE_DELETED)
 			return service;
 	}
 	return LB_SERVICE_NONE;
@@ -61,10 +62,11 @@ LB_ALWAYS_INLINE __u32 lb_vip_probe6(const struct lb_target *t, __u32 at, const 
 		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		service = LB_READ_ONCE(e->service);
+		service = LB_READ_FIRST(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
-		if (lb_get64(e->addr) == lb_get64(addr) &&
+		if (LB_IS_WHOLE(service != LB_SERVICE_DELETED) &&
+		    lb_get64(e->addr) == lb_get64(addr) &&
 		    lb_get64(&e->addr[2]) == lb_get64(addr + 8) && e->word == word &&
 		    service != LB_SERVICE_DELETED)
 			return service;

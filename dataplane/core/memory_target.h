@@ -5,6 +5,7 @@
 /* The accessors that lookup.h asks of a target, for targets that see the tables as plain memory. */
 
 #include "dataplane/core/memory.h"
+#include "dataplane/core/wire.h"
 
 struct lb_target {
 	const struct lb_tables *tables;
@@ -116,8 +117,8 @@ static inline void lb_count_many(const struct lb_target *t, __u32 counter, __u32
 static inline void lb_count(const struct lb_target *t, __u32 counter, __u32 bytes)
 {
 	if (counter < t->tables->dims.counter_stride) {
-		t->row[counter].packets++;
-		t->row[counter].bytes += bytes;
+		LB_WRITE(t->row[counter].packets, t->row[counter].packets + 1);
+		LB_WRITE(t->row[counter].bytes, t->row[counter].bytes + bytes);
 	}
 }
 

@@ -23,7 +23,7 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_key_find(const struct lb_target *t, const struct l
 		const struct lb_vip_entry *e = lb_table_vip(t, at + i);
 		__u32 service;
 
-		service = LB_READ_ONCE(e->service);
+		service = LB_READ_FIRST(e->service);
 		if (service == LB_SERVICE_NONE)
 			return LB_SERVICE_NONE;
 		if (service != LB_SERVICE_DELETED && lb_key_matches(e, key))

@@ -56,7 +56,8 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_track_real(const struct lb_target *t, __u32 slot, 
 	if (!(how & LB_TRACK_NEW)) {
 		if (place && lb_real_alive(t, lb_flow_real(seen))) {
 			const __u64 now = (seen & ~LB_FLOW_STAMP_MASK) | LB_FLOW_CONFIRMED |
-					  (__u64)(node->flow_stamp & 0xff) << LB_FLOW_STAMP_LOW;
+					  (__u64)(LB_READ_ANY(node->flow_stamp) & 0xff)
+						  << LB_FLOW_STAMP_LOW;
 
 			if (now != seen && writes)
 				lb_replace64(place, seen, now);
@@ -67,7 +68,9 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_track_real(const struct lb_target *t, __u32 slot, 
 	}
 	if (b && writes)
 		lb_track_write(b, place, seen,
-			       unsettled && real ? lb_flow_entry(hash, real, node->flow_stamp) : 0);
+			       unsettled && real
+				       ? lb_flow_entry(hash, real, LB_READ_ANY(node->flow_stamp))
+				       : 0);
 	return real;
 }
 

@@ -37,8 +37,46 @@
 #define LB_KEEP(x) ((void)(x))
 #endif
 
-/* Words that somebody else changes meanwhile are read once. */
+/*
+ * Words that somebody else changes meanwhile are each read and written whole. ThreadSanitizer takes
+ * the language's word for it, so in its builds, and in no other, they are the language's atomics:
+ *
+ *   LB_READ_ONCE    one load. What it leads to (an index into a table) is read behind it, which
+ *                   machines keep because its place depends on the word; the language calls that
+ *                   acquire, for want of a consume that compilers keep.
+ *   LB_READ_FIRST   the same where what is read behind it doesn't depend on it: an entry's key.
+ *   LB_READ_ANY     a word by itself, of which the old will do as well as the new, also when it is
+ *                   read twice: clocks, limits, the hash key.
+ *   LB_WRITE        a store that others read, or that they may overwrite.
+ *   LB_IS_WHOLE     asks first what makes what is read next worth anything; else that is read all
+ *                   the same, because it is cheaper, and not used.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define LB_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LB_TSAN 1
+#endif
+#endif
+
+#ifdef LB_TSAN
+#define LB_IS_WHOLE(x)     (x)
+#define LB_READ_ONCE(x)    __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define LB_READ_FIRST(x)   __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define LB_READ_ANY(x)     __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define LB_WRITE(x, value) __atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+#else
 #define LB_READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+/* Loads stay in their order on x86, and BPF has no acquire that clang 14 knows. */
+#if defined(__bpf__) || defined(__x86_64__)
+#define LB_READ_FIRST(x) LB_READ_ONCE(x)
+#else
+#define LB_READ_FIRST(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#endif
+#define LB_IS_WHOLE(x)     1
+#define LB_READ_ANY(x)     (x)
+#define LB_WRITE(x, value) ((x) = (value))
+#endif
 
 /* The word was as expected and is now what it should become; else it is untouched, and 0. */
 LB_ALWAYS_INLINE int lb_replace64(__u64 *word, __u64 expected, __u64 value)
