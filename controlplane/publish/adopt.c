@@ -135,6 +135,18 @@ static int adopt_entry(struct publish *p, struct lb_vip_entry *e, struct err *er
 	return rc;
 }
 
+/* Denied prefixes of lists that no service has. */
+static void drop_denied(struct publish *p)
+{
+	for (uint32_t i = 0; i < p->t->dims.deny_entries; i++) {
+		struct lb_vip_entry *e = &p->t->denied[i];
+
+		if (e->service != LB_SERVICE_NONE && e->service != LB_SERVICE_DELETED &&
+		    (e->scope >= p->deny_lists.n || p->deny_lists.state[e->scope] != SPACE_USED))
+			publish_key_remove(p, e);
+	}
+}
+
 int publish_adopt(struct publish *p, struct err *err)
 {
 	int rc = 0;
@@ -148,6 +160,8 @@ int publish_adopt(struct publish *p, struct err *err)
 		return err_set(err, rc,
 			       "the tables that are pinned contradict themselves; remove the pins "
 			       "to start with empty ones");
+	/* Of a list that was leaving when the writer before this one ended. */
+	drop_denied(p);
 	publish_lists_adopted(p);
 	adopt_reals(p);
 	p->adopted = p->service_ids.used > 1;
@@ -182,18 +196,6 @@ static void drop_keys(struct publish *p)
 
 		if (e->service != LB_SERVICE_NONE && e->service != LB_SERVICE_DELETED &&
 		    e->word >> 24 != LB_KEY_QUIC && !p->records[e->service].set)
-			publish_key_remove(p, e);
-	}
-}
-
-/* Denied prefixes of lists that no service has. */
-static void drop_denied(struct publish *p)
-{
-	for (uint32_t i = 0; i < p->t->dims.deny_entries; i++) {
-		struct lb_vip_entry *e = &p->t->denied[i];
-
-		if (e->service != LB_SERVICE_NONE && e->service != LB_SERVICE_DELETED &&
-		    (e->scope >= p->deny_lists.n || p->deny_lists.state[e->scope] != SPACE_USED))
 			publish_key_remove(p, e);
 	}
 }

@@ -25,6 +25,45 @@ void publish_counter_reset(struct publish *p, uint32_t counter)
 		       sizeof(struct lb_counter));
 }
 
+/* What a service's counter has counted since it was last taken into account. */
+static struct publish_count rest(const struct publish *p, uint32_t i)
+{
+	struct publish_count c = publish_counter_sum(p->t, LB_COUNTER_REASONS + i);
+
+	c.packets -= p->retired[i].packets;
+	c.bytes -= p->retired[i].bytes;
+	return c;
+}
+
+static void take_rest(struct publish *p, uint32_t i)
+{
+	struct lb_counter *forwarded =
+		&p->t->counters[(p->t->dims.counter_rows - 1) * (size_t)p->t->dims.counter_stride +
+				LB_REASON_forwarded];
+	const struct publish_count c = rest(p, i);
+
+	forwarded->packets += c.packets;
+	forwarded->bytes += c.bytes;
+	p->retired[i].packets += c.packets;
+	p->retired[i].bytes += c.bytes;
+}
+
+void publish_counter_retire(struct publish *p, uint32_t counter)
+{
+	take_rest(p, counter - LB_COUNTER_REASONS);
+	space_give(&p->service_counters, counter - LB_COUNTER_REASONS, 1);
+}
+
+void publish_counters_end(struct publish *p)
+{
+	for (uint32_t i = 0; i < p->service_counters.n; i++) {
+		if (p->service_counters.state[i] != SPACE_MARKED)
+			continue;
+		take_rest(p, i);
+		p->retired[i] = (struct publish_count){0};
+	}
+}
+
 void publish_count_reason(const struct publish *p, enum lb_reason reason,
 			  struct publish_count *ret_count)
 {
@@ -36,9 +75,9 @@ void publish_count_reason(const struct publish *p, enum lb_reason reason,
 		for (uint32_t i = 0; i < p->service_counters.n; i++) {
 			struct publish_count c;
 
-			if (p->service_counters.state[i] != SPACE_USED)
+			if (p->service_counters.state[i] == SPACE_FREE)
 				continue;
-			c = publish_counter_sum(p->t, LB_COUNTER_REASONS + i);
+			c = rest(p, i);
 			sum.packets += c.packets;
 			sum.bytes += c.bytes;
 		}

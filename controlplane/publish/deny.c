@@ -29,6 +29,65 @@ static void forget(struct publish *p, const struct prefix *prefix, uint32_t list
 		publish_key_remove(p, e);
 }
 
+/* ---- prefixes that leave ----
+ *
+ * A packet may have looked for a prefix that wasn't there yet, and still look for one that goes; or
+ * it has the list's number from a record of before. So what leaves a list is forgotten only after a
+ * grace period: else a source that the old list and the new one deny could slip through. */
+
+static void forget_later(struct publish *p, const struct prefix *prefix, uint32_t list)
+{
+	struct publish_leaving *grown =
+		realloc(p->leaving, (p->n_leaving + 1) * sizeof(*p->leaving));
+
+	if (!grown) {
+		forget(p, prefix, list);
+		return;
+	}
+	p->leaving = grown;
+	grown[p->n_leaving++] = (struct publish_leaving){.prefix = *prefix, .list = list};
+}
+
+/* It stays after all: true when it was leaving. */
+static bool keep(struct publish *p, const struct prefix *prefix, uint32_t list)
+{
+	for (size_t i = 0; i < p->n_leaving; i++) {
+		struct publish_leaving *l = &p->leaving[i];
+
+		if (l->list != list || !prefix_equal(&l->prefix, prefix))
+			continue;
+		*l = p->leaving[--p->n_leaving];
+		return true;
+	}
+	return false;
+}
+
+bool publish_deny_due(const struct publish *p)
+{
+	return p->n_leaving != 0;
+}
+
+void publish_deny_grace_begin(struct publish *p)
+{
+	for (size_t i = 0; i < p->n_leaving; i++)
+		p->leaving[i].marked = true;
+}
+
+void publish_deny_grace_end(struct publish *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n_leaving; i++) {
+		if (p->leaving[i].marked)
+			forget(p, &p->leaving[i].prefix, p->leaving[i].list);
+		else
+			p->leaving[kept++] = p->leaving[i];
+	}
+	p->n_leaving = kept;
+}
+
+/* ---- lists ---- */
+
 /* Enter those of `want` that `had` hasn't got, all or none. */
 static int enter_new(struct publish *p, uint32_t list, const struct prefix *had, size_t n_had,
 		     const struct prefix *want, size_t n, struct err *err)
@@ -39,14 +98,14 @@ static int enter_new(struct publish *p, uint32_t list, const struct prefix *had,
 	for (i = 0; i < n && !rc; i++) {
 		struct lb_key key = publish_deny_key(&want[i], list);
 
-		if (!contains(had, n_had, &want[i]))
+		if (!contains(had, n_had, &want[i]) && !keep(p, &want[i], list))
 			rc = publish_key_enter(p, &key, 1, err);
 	}
 	if (!rc)
 		return 0;
 	for (i--; i-- > 0;)
 		if (!contains(had, n_had, &want[i]))
-			forget(p, &want[i], list);
+			forget_later(p, &want[i], list);
 	return rc;
 }
 
@@ -79,7 +138,7 @@ static int take_number(struct publish *p, uint32_t *ret_list, struct err *err)
 }
 
 int publish_deny_set(struct publish *p, struct publish_service *s, const struct prefix *deny,
-		     size_t n, struct err *err)
+		     size_t n, struct prefix **ret_old, size_t *ret_n_old, struct err *err)
 {
 	AUTO_FREE struct prefix *want = sorted(deny, n, &n);
 	struct prefix *old = s->deny;
@@ -96,19 +155,27 @@ int publish_deny_set(struct publish *p, struct publish_service *s, const struct 
 	rc = enter_new(p, s->deny_list, old, n_old, want, n, err);
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < n_old; i++)
-		if (!contains(want, n, &old[i]))
-			forget(p, &old[i], s->deny_list);
 	s->deny = want;
 	s->n_deny = n;
-	want = old;
+	want = NULL;
+	*ret_old = old;
+	*ret_n_old = n_old;
 	return 0;
+}
+
+void publish_deny_leave(struct publish *p, const struct publish_service *s, struct prefix *old,
+			size_t n_old)
+{
+	for (size_t i = 0; i < n_old; i++)
+		if (!contains(s->deny, s->n_deny, &old[i]))
+			forget_later(p, &old[i], s->deny_list);
+	free(old);
 }
 
 void publish_deny_give(struct publish *p, struct publish_service *s)
 {
 	for (size_t i = 0; i < s->n_deny; i++)
-		forget(p, &s->deny[i], s->deny_list);
+		forget_later(p, &s->deny[i], s->deny_list);
 	if (s->has_list)
 		space_give(&p->deny_lists, s->deny_list, 1);
 	free(s->deny);

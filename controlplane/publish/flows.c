@@ -11,9 +11,12 @@
 
 static bool has_flow(const struct lb_bucket *b, uint64_t entry)
 {
-	for (uint32_t way = 0; way < LB_BUCKET_WAYS; way++)
-		if (b->entry[way] && !((b->entry[way] ^ entry) & LB_FLOW_TAG_MASK))
+	for (uint32_t way = 0; way < LB_BUCKET_WAYS; way++) {
+		const uint64_t seen = __atomic_load_n(&b->entry[way], __ATOMIC_RELAXED);
+
+		if (seen && !((seen ^ entry) & LB_FLOW_TAG_MASK))
 			return true;
+	}
 	return false;
 }
 

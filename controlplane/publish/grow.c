@@ -43,6 +43,19 @@ static uint32_t *dim_of(struct lb_dims *d, enum publish_table table)
 	abort();
 }
 
+/* Engines write them meanwhile. */
+static void copy_limits(struct lb_tables *to, const struct lb_tables *from)
+{
+	for (uint32_t i = 0; i < from->dims.limits; i++) {
+		to->limits[i] = (struct lb_limit){
+			.interval_ns = from->limits[i].interval_ns,
+			.burst_ns = from->limits[i].burst_ns,
+			.arrival_ns =
+				__atomic_load_n(&from->limits[i].arrival_ns, __ATOMIC_RELAXED),
+		};
+	}
+}
+
 static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, struct err *err)
 {
 	(void)arg;
@@ -57,7 +70,7 @@ static int fill(void *arg, struct lb_tables *to, const struct lb_tables *from, s
 	memcpy(to->reals, from->reals, from->dims.reals * sizeof(*to->reals));
 	/* Of the same size they are the same memory, which engines write. */
 	if (to->dims.limits != from->dims.limits)
-		memcpy(to->limits, from->limits, from->dims.limits * sizeof(*to->limits));
+		copy_limits(to, from);
 	publish_flows_copy(to, from);
 	if (publish_index_copy(to, from))
 		return err_set(err, -ENOSPC, "the larger VIP index has no room");
@@ -102,6 +115,7 @@ static int respace(struct publish *p)
 	const struct lb_dims *d = &p->t->dims;
 	uint32_t services = p->service_ids.n;
 	struct publish_record *records;
+	struct publish_count *retired;
 
 	if (respace_entries(&p->entries, p->t->vips, d->vip_entries) ||
 	    respace_entries(&p->denied, p->t->denied, d->deny_entries) ||
@@ -115,6 +129,11 @@ static int respace(struct publish *p)
 		return -ENOMEM;
 	memset(records + services, 0, (d->services - services) * sizeof(*records));
 	p->records = records;
+	retired = realloc(p->retired, d->services * sizeof(*retired));
+	if (!retired)
+		return -ENOMEM;
+	memset(retired + services, 0, (d->services - services) * sizeof(*retired));
+	p->retired = retired;
 	return publish_ids_resize(p);
 }
 

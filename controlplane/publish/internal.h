@@ -48,7 +48,7 @@ struct publish_pool {
 struct publish_vip {
 	char name[PUBLISH_NAME_LEN]; /* empty: this place is free */
 	struct prefix address;
-	uint32_t record; /* of the address keys */
+	uint32_t record; /* of the address keys; 0: not entered yet */
 	uint32_t n_services;
 };
 
@@ -120,6 +120,7 @@ struct publish_id {
 	bool dead;
 	bool led;                  /* a ring led to it when it was adopted */
 	bool named;                /* by a slot, in this pass */
+	bool clean;                /* a pass has found no entry that names it */
 	uint16_t successor;        /* the record that replaced it; 0: none */
 	uint32_t pool;             /* its place in pools, or PUBLISH_POOL_NONE */
 	uint32_t flows, confirmed; /* entries that name it, as of the last pass */
@@ -147,6 +148,13 @@ struct publish_track {
 	struct publish_tracking last, counting;
 };
 
+/* A prefix that leaves a deny list; packets may still go by the list as it was. */
+struct publish_leaving {
+	struct prefix prefix;
+	uint32_t list;
+	bool marked; /* a grace period runs */
+};
+
 struct publish_hop {
 	struct addr addr;
 	uint64_t word; /* lb_real.nexthop */
@@ -164,6 +172,10 @@ struct publish {
 	struct publish_service *services;
 	uint32_t n_services;
 	struct publish_record *records;
+	/* By service counter: what was added to the reason's own already, when its service went. */
+	struct publish_count *retired;
+	struct publish_leaving *leaving;
+	size_t n_leaving;
 	struct {
 		struct publish_listed refs[LB_SHAPES_MAX];
 		bool changed; /* since the grace period began */
@@ -176,7 +188,7 @@ struct publish {
 	/* Places in the tables. Counters of services and deny lists have numbers of their own,
 	 * because a record is replaced by a new one whenever its service changes. */
 	struct space entries, denied, service_ids, service_counters, deny_lists, limits, lines,
-		real_ids;
+		real_ids, ifaces;
 	struct publish_ring *rings;
 	size_t n_rings;
 	struct publish_id *ids; /* as many as there are reals in the tables */
@@ -271,7 +283,8 @@ void publish_id_join(struct publish *p, uint32_t id, uint32_t pool);
 void publish_id_leave(struct publish *p, uint32_t id);
 /* Link what lingers to a pool that appears, or unlink it from one that goes. */
 void publish_ids_pool(struct publish *p, uint32_t pool, bool there);
-/* The pool's members changed: flows of other records of the same address go on with theirs. */
+/* The pool's members changed: flows of other records of the same address go on with theirs, or are
+ * dead as they are. */
 void publish_ids_succeed(struct publish *p, uint32_t pool);
 void publish_id_dead(struct publish *p, uint32_t id, bool dead);
 /* lb_real.nexthop of a record whose next hop is `word`: with its dead bit. */
@@ -359,17 +372,29 @@ void publish_record_drop(struct publish *p, uint32_t id);
 
 /* ---- vip.c ---- */
 
-/* The VIP of an address, made when there is none; its number of services is the caller's. */
+/* The place of an address's VIP, made when there is none; its number of services is the caller's.
+ */
 int publish_vip_get(struct publish *p, const char *name, const struct prefix *address,
 		    uint32_t *ret_vip, struct err *err);
-/* One service less; the last takes the VIP along. */
+/* Have the VIP own its addresses, once it has a service: a wider VIP that had them is asked no more
+ * for any port, so nothing may be missing by then. */
+int publish_vip_enter(struct publish *p, uint32_t vip, struct err *err);
+/* One service less; the last takes the VIP along, and has to be there still when it goes. */
 void publish_vip_put(struct publish *p, uint32_t vip);
 
 /* ---- deny.c: deny lists and limits of services ---- */
 
-/* Have the service's list hold just these prefixes; it keeps its number when there are none. */
+/* Have the service's list hold these prefixes; it keeps its number when there are none. What it had
+ * besides is kept, in *ret_old, until the record that goes with the list is in force and
+ * publish_deny_leave() is told; always call that when this returned 0. */
 int publish_deny_set(struct publish *p, struct publish_service *s, const struct prefix *deny,
-		     size_t n, struct err *err);
+		     size_t n, struct prefix **ret_old, size_t *ret_n_old, struct err *err);
+void publish_deny_leave(struct publish *p, const struct publish_service *s, struct prefix *old,
+			size_t n_old);
+/* The lists' part of a grace period. */
+bool publish_deny_due(const struct publish *p);
+void publish_deny_grace_begin(struct publish *p);
+void publish_deny_grace_end(struct publish *p);
 /* Find the prefixes of an adopted list. */
 int publish_deny_adopt(struct publish *p, struct publish_service *s);
 /* Give up list and number. */
@@ -393,6 +418,11 @@ void publish_quic_sweep(struct publish *p);
 
 /* Set a counter to zero in all rows: when its number is given to a new object. */
 void publish_counter_reset(struct publish *p, uint32_t counter);
+/* The service of a counter goes: what it counted, and what packets under way will until the grace
+ * period ends, goes to the reason's own counter. */
+void publish_counter_retire(struct publish *p, uint32_t counter);
+/* The counters' part of a grace period's end, before their places are free. */
+void publish_counters_end(struct publish *p);
 /* The sum over all rows. */
 struct publish_count publish_counter_sum(const struct lb_tables *t, uint32_t counter);
 

@@ -6,6 +6,8 @@
  *   no slot names it         LINGERS -> UNNAMED    a walk over the slots found none (track.c)
  *   no reader enters it      UNNAMED -> MARKED -> QUIET    a grace period has passed since
  *   no flow names it         QUIET -> PASS         a whole walk over flows and fragments found none
+ *   no reader had one        PASS -> UNNAMED ...   once more: who found a flow just before it was
+ *                                                  removed may have entered a fragment since
  *
  * Then it is given up like any other place in the tables, which takes another grace period.
  */
@@ -80,6 +82,7 @@ void publish_id_join(struct publish *p, uint32_t id, uint32_t pool)
 		p->n_lingering--;
 	info->stage = PUBLISH_ID_MEMBER;
 	info->successor = 0;
+	info->clean = false;
 	info->pool = pool;
 }
 
@@ -120,6 +123,9 @@ void publish_ids_succeed(struct publish *p, uint32_t pool)
 		addr = publish_id_addr(p, id);
 		heir = publish_pool_real(&p->pools[pool], &addr);
 		info->successor = heir ? (uint16_t)heir->id : info->successor;
+		/* It is the same server by another tunnel. */
+		if (heir && heir->dead && !info->dead)
+			publish_id_dead(p, id, true);
 	}
 }
 

@@ -133,6 +133,12 @@ static int make_reals(struct publish *p, const struct publish_pool *old, const c
 			rc = publish_real_get(p, name, spec, &reals[i].addr, &reals[i].id, &is_new,
 					      err);
 		fresh[i] = is_new;
+		if (!is_new || !reals[i].dead)
+			continue;
+		/* It is dead from the first: server ids may lead to it before the ring does. */
+		p->ids[reals[i].id].dead = true;
+		p->t->reals[reals[i].id].nexthop =
+			publish_id_word(p, reals[i].id, p->t->reals[reals[i].id].nexthop);
 	}
 	if (!rc)
 		return 0;

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_SPACES 8
+#define N_SPACES 9
 
 static struct space *space_at(struct publish *p, size_t i)
 {
 	struct space *const all[N_SPACES] = {
-		&p->entries,    &p->denied, &p->service_ids, &p->service_counters,
-		&p->deny_lists, &p->limits, &p->lines,       &p->real_ids,
+		&p->entries, &p->denied, &p->service_ids, &p->service_counters, &p->deny_lists,
+		&p->limits,  &p->lines,  &p->real_ids,    &p->ifaces,
 	};
 
 	return all[i];
@@ -29,10 +29,15 @@ static int init_spaces(struct publish *p)
 	    space_init(&p->service_counters, d->services, 0) ||
 	    space_init(&p->deny_lists, d->services, 0) ||
 	    space_init(&p->limits, d->limits, LB_LIMIT_FIRST) ||
-	    space_init(&p->lines, d->slot_lines, 0) || space_init(&p->real_ids, d->reals, 1))
+	    space_init(&p->lines, d->slot_lines, 0) || space_init(&p->real_ids, d->reals, 1) ||
+	    space_init(&p->ifaces, LB_IFACES_MAX, 1))
 		return -ENOMEM;
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+		if (p->t->node->ifaces[i].ifindex)
+			space_claim(&p->ifaces, i, 1);
 	p->records = calloc(d->services, sizeof(*p->records));
-	return p->records ? publish_ids_resize(p) : -ENOMEM;
+	p->retired = calloc(d->services, sizeof(*p->retired));
+	return p->records && p->retired ? publish_ids_resize(p) : -ENOMEM;
 }
 
 int publish_new(const struct publish_engine *engine, struct publish **ret_publish, struct err *err)
@@ -52,11 +57,14 @@ int publish_new(const struct publish_engine *engine, struct publish **ret_publis
 			     node->layout_version, LB_LAYOUT_VERSION);
 		goto fail;
 	}
-	node->vip_mask = p->t->dims.vip_entries - 1;
-	node->deny_mask = p->t->dims.deny_entries - 1;
-	node->flow_buckets = p->t->dims.flow_buckets;
-	node->fragment_buckets = p->t->dims.fragment_buckets;
-	node->layout_version = LB_LAYOUT_VERSION;
+	/* In tables that are in force it says so already. */
+	if (node->layout_version != LB_LAYOUT_VERSION) {
+		node->vip_mask = p->t->dims.vip_entries - 1;
+		node->deny_mask = p->t->dims.deny_entries - 1;
+		node->flow_buckets = p->t->dims.flow_buckets;
+		node->fragment_buckets = p->t->dims.fragment_buckets;
+		node->layout_version = LB_LAYOUT_VERSION;
+	}
 	rc = init_spaces(p) ? err_set(err, -ENOMEM, "out of memory") : publish_adopt(p, err);
 	if (rc)
 		goto fail;
@@ -81,6 +89,8 @@ void publish_free(struct publish *p)
 	free(p->services);
 	free(p->vips);
 	free(p->records);
+	free(p->retired);
+	free(p->leaving);
 	free(p->hops);
 	free(p->rings);
 	free(p->ids);
@@ -154,14 +164,20 @@ int publish_node_set(struct publish *p, const struct publish_node *node, struct 
 	return rc;
 }
 
-/* The place of what leaves by this device with these tags: numbers of VLAN devices come and go, and
- * an adopted table doesn't have them. */
+static bool iface_used(const struct publish *p, uint32_t place)
+{
+	return p->ifaces.state[place] == SPACE_USED;
+}
+
+/* The place of what leaves by this device with these tags, or 0: numbers of VLAN devices come and
+ * go, and an adopted table doesn't have them. */
 static uint32_t iface_place(const struct publish *p, const struct lb_iface *want)
 {
 	for (uint32_t i = 1; i < LB_IFACES_MAX; i++) {
 		const struct lb_iface *have = &p->t->node->ifaces[i];
 
-		if (have->ifindex == want->ifindex && have->n_tags == want->n_tags &&
+		if (iface_used(p, i) && have->ifindex == want->ifindex &&
+		    have->n_tags == want->n_tags &&
 		    memcmp(have->tags, want->tags, sizeof(want->tags)) == 0)
 			return i;
 	}
@@ -177,16 +193,64 @@ static uint32_t iface_named(const struct publish *p, uint32_t ifindex)
 	return 0;
 }
 
+static int take_iface(struct publish *p, uint32_t *ret_place, struct err *err)
+{
+	if (!space_take(&p->ifaces, 1, ret_place))
+		return 0;
+	publish_grace_begin(p);
+	p->engine.grace(p->engine.arg);
+	publish_grace_end(p);
+	if (!space_take(&p->ifaces, 1, ret_place))
+		return 0;
+	return err_set(err, -ENOSPC, "more than %u interfaces", LB_IFACES_MAX - 1);
+}
+
+/* A next hop with another place of its interface, where it has the one. */
+static uint64_t moved_hop(uint64_t word, uint32_t from, uint32_t to)
+{
+	uint16_t index;
+
+	memcpy(&index, (uint8_t *)&word + 6, sizeof(index));
+	if ((index & ~LB_NEXTHOP_DEAD) != from)
+		return word;
+	index = (uint16_t)((index & LB_NEXTHOP_DEAD) | to);
+	memcpy((uint8_t *)&word + 6, &index, sizeof(index));
+	return word;
+}
+
+/* Have every next hop at one place of an interface lead to another, and give the first up. */
+static void move_iface(struct publish *p, uint32_t from, uint32_t to)
+{
+	for (size_t i = 0; i < p->n_hops; i++)
+		p->hops[i].word = moved_hop(p->hops[i].word, from, to);
+	for (uint32_t id = 1; id < p->t->dims.reals; id++) {
+		struct lb_real *r = &p->t->reals[id];
+		const uint64_t word = moved_hop(r->nexthop, from, to);
+
+		if (p->real_ids.state[id] == SPACE_USED && word != r->nexthop)
+			publish_store64(p, &r->nexthop, word);
+	}
+	p->iface_names[from] = 0;
+	space_give(&p->ifaces, from, 1);
+}
+
+/* Nobody reads them any more, and adoption isn't to take them for interfaces. */
+static void clear_ifaces(struct publish *p)
+{
+	for (uint32_t i = 1; i < LB_IFACES_MAX; i++)
+		if (p->ifaces.state[i] == SPACE_MARKED)
+			memset(&p->t->node->ifaces[i], 0, sizeof(p->t->node->ifaces[i]));
+}
+
 int publish_egress_set(struct publish *p, const struct publish_egress *egress, struct err *err)
 {
-	static const struct lb_iface none;
 	struct lb_iface want = {
 		.ifindex = egress->device,
 		.flags = (egress->sole ? LB_IFACE_SOLE : 0) | (egress->n_tags ? LB_IFACE_TAGS : 0),
 		.mtu = !egress->mtu || egress->mtu > 0xffff ? 0xffff : (uint16_t)egress->mtu,
 		.n_tags = egress->n_tags,
 	};
-	uint32_t place, old = iface_named(p, egress->ifindex);
+	uint32_t place, before, named = iface_named(p, egress->ifindex);
 
 	if (egress->n_tags > LB_TAGS_MAX)
 		return err_set(err, -EINVAL, "more than %u VLAN tags", LB_TAGS_MAX);
@@ -194,19 +258,21 @@ int publish_egress_set(struct publish *p, const struct publish_egress *egress, s
 		want.tags[i] = htonl(egress->tags[i]);
 	want.common_mtu = egress->n_tags ? 0 : want.mtu;
 	memcpy(want.mac, egress->mac, 6);
-	place = iface_place(p, &want);
-	if (!place)
-		place = iface_place(p, &none);
-	if (!place)
-		return err_set(err, -ENOSPC, "more than %u interfaces", LB_IFACES_MAX - 1);
-	p->iface_names[old] = 0;
+	place = before = iface_place(p, &want);
+	/* One that changed gets another place, so that no frame leaves with half of either. */
+	if (!place || memcmp(&p->t->node->ifaces[place], &want, sizeof(want)) != 0) {
+		int rc = take_iface(p, &place, err);
+
+		if (rc)
+			return rc;
+		p->t->node->ifaces[place] = want;
+		p->writes++;
+	}
+	if (before && before != place)
+		move_iface(p, before, place);
+	if (named && named != before && named != place)
+		move_iface(p, named, place);
 	p->iface_names[place] = egress->ifindex;
-	if (memcmp(&p->t->node->ifaces[place], &want, sizeof(want)) == 0)
-		return 0;
-	/* An interface's own MAC address and MTU change once in its life, if at all; a frame sent
-	 * meanwhile may carry part of either source address. */
-	p->t->node->ifaces[place] = want;
-	p->writes++;
 	return 0;
 }
 
@@ -279,7 +345,8 @@ bool publish_grace_due(const struct publish *p)
 	for (size_t i = 0; i < N_SPACES; i++)
 		if (space_at((struct publish *)(uintptr_t)p, i)->pending)
 			return true;
-	return publish_lists_due(p) || publish_pools_due(p) || publish_ids_due(p);
+	return publish_lists_due(p) || publish_deny_due(p) || publish_pools_due(p) ||
+	       publish_ids_due(p);
 }
 
 void publish_grace_begin(struct publish *p)
@@ -287,12 +354,16 @@ void publish_grace_begin(struct publish *p)
 	for (size_t i = 0; i < N_SPACES; i++)
 		space_grace_begin(space_at(p, i));
 	publish_lists_begin(p);
+	publish_deny_grace_begin(p);
 	publish_pools_step(p, SPACE_PENDING, SPACE_MARKED);
 	publish_ids_grace_begin(p);
 }
 
 void publish_grace_end(struct publish *p)
 {
+	publish_counters_end(p);
+	clear_ifaces(p);
+	publish_deny_grace_end(p);
 	for (size_t i = 0; i < N_SPACES; i++)
 		space_grace_end(space_at(p, i));
 	publish_lists_end(p);

@@ -141,5 +141,6 @@ int publish_real_get(struct publish *p, const char *pool, const struct publish_p
 void publish_real_undo(struct publish *p, uint32_t id)
 {
 	p->t->reals[id].pool_key = 0;
+	p->ids[id].dead = false;
 	space_undo(&p->real_ids, id, 1);
 }

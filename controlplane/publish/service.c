@@ -147,8 +147,10 @@ static int publish_record(struct publish *p, uint32_t place, struct err *err)
 
 	if (old && same_record(&want, &p->t->services[old]) && has_keys(p, s)) {
 		/* Numbers that only traces show. */
-		p->t->services[old].pool = s->pool;
-		p->t->services[old].vip = s->vip;
+		if (want.pool != p->t->services[old].pool)
+			p->t->services[old].pool = s->pool;
+		if (want.vip != p->t->services[old].vip)
+			p->t->services[old].vip = s->vip;
 		id = old;
 	} else {
 		rc = publish_take(p, PUBLISH_SERVICES, 1, &id, err);
@@ -191,19 +193,6 @@ int publish_services_repoint(struct publish *p, uint32_t pool, struct err *err)
 	return 0;
 }
 
-/* What it counted goes to the reason's own counter. */
-static void retire_counter(struct publish *p, uint32_t counter)
-{
-	struct lb_counter *forwarded =
-		&p->t->counters[(p->t->dims.counter_rows - 1) * (size_t)p->t->dims.counter_stride +
-				LB_REASON_forwarded];
-	struct publish_count c = publish_counter_sum(p->t, counter);
-
-	forwarded->packets += c.packets;
-	forwarded->bytes += c.bytes;
-	space_give(&p->service_counters, counter - LB_COUNTER_REASONS, 1);
-}
-
 void publish_record_drop(struct publish *p, uint32_t id)
 {
 	const struct lb_service *s = &p->t->services[id];
@@ -211,7 +200,7 @@ void publish_record_drop(struct publish *p, uint32_t id)
 	space_give(&p->service_ids, id, 1);
 	if (s->flags & LB_SERVICE_ADDRESS)
 		return;
-	retire_counter(p, s->counter);
+	publish_counter_retire(p, s->counter);
 	if (s->flags & LB_SERVICE_DENY)
 		space_give(&p->deny_lists, s->deny_list, 1);
 	if (s->flags & LB_SERVICE_LIMIT_SYN)
@@ -293,25 +282,30 @@ static int adopt(struct publish *p, struct publish_service *s, uint32_t id, stru
 static int set(struct publish *p, uint32_t place, const struct publish_service_spec *spec,
 	       uint32_t pool, uint32_t vip, struct err *err)
 {
-	struct publish_service *s = &p->services[place], old = *s;
-	int rc = publish_deny_set(p, s, spec->deny, spec->n_deny, err);
+	struct publish_service *s = &p->services[place], was = *s;
+	struct prefix *old = NULL;
+	size_t n_old = 0;
+	int rc = publish_deny_set(p, s, spec->deny, spec->n_deny, &old, &n_old, err);
 
-	if (!rc && spec->syn_rate)
-		rc = publish_limit_set(p, s, spec->syn_rate, spec->syn_burst, err);
 	if (rc)
 		return rc;
-	s->pool = pool;
-	s->vip = vip;
-	s->hash = spec->hash;
-	s->quic = spec->quic;
-	s->limited = spec->syn_rate != 0;
-	rc = publish_record(p, place, err);
+	if (spec->syn_rate)
+		rc = publish_limit_set(p, s, spec->syn_rate, spec->syn_burst, err);
+	if (!rc) {
+		s->pool = pool;
+		s->vip = vip;
+		s->hash = spec->hash;
+		s->quic = spec->quic;
+		s->limited = spec->syn_rate != 0;
+		rc = publish_record(p, place, err);
+	}
+	publish_deny_leave(p, s, old, n_old);
 	if (rc) {
-		s->pool = old.pool;
-		s->vip = old.vip;
-		s->hash = old.hash;
-		s->quic = old.quic;
-		s->limited = old.limited;
+		s->pool = was.pool;
+		s->vip = was.vip;
+		s->hash = was.hash;
+		s->quic = was.quic;
+		s->limited = was.limited;
 		return rc;
 	}
 	if (!s->n_deny)
@@ -328,7 +322,7 @@ static void drop(struct publish *p, struct publish_service *s)
 	if (s->record)
 		space_give(&p->service_ids, s->record, 1);
 	if (s->counter)
-		retire_counter(p, s->counter);
+		publish_counter_retire(p, s->counter);
 	publish_deny_give(p, s);
 	publish_limit_give(p, s);
 	memset(s, 0, sizeof(*s));
@@ -351,6 +345,8 @@ static int create(struct publish *p, const struct publish_service_spec *spec, ui
 	rc = id ? adopt(p, s, id, err) : take_counter(p, s, err);
 	if (!rc)
 		rc = set(p, place, spec, pool, vip, err);
+	if (!rc)
+		rc = publish_vip_enter(p, vip, err);
 	if (rc) {
 		drop(p, &p->services[place]);
 		return rc;
@@ -397,6 +393,19 @@ int publish_service_set(struct publish *p, const struct publish_service_spec *sp
 	return rc;
 }
 
+/* Does another service have some of this one's ports as long as it is there, or when it is gone? */
+static bool has_overlap(const struct publish *p, const struct publish_service *s)
+{
+	for (uint32_t i = 0; i < p->n_services; i++) {
+		const struct publish_service *other = &p->services[i];
+
+		if (other != s && other->used && other->vip == s->vip &&
+		    other->protocol == s->protocol && ports_overlap(other->ports, s->ports))
+			return true;
+	}
+	return false;
+}
+
 int publish_service_remove(struct publish *p, const struct prefix *address, uint8_t protocol,
 			   struct ports ports, struct err *err)
 {
@@ -410,7 +419,13 @@ int publish_service_remove(struct publish *p, const struct prefix *address, uint
 			       protocol);
 	vip = s->vip;
 	p->pools[s->pool].n_services--;
-	drop(p, s);
+	/* A packet may have missed one of fewer ports that was set just now, and has to find this
+	 * one. */
+	if (has_overlap(p, s))
+		p->engine.grace(p->engine.arg);
+	/* The VIP before its last service: between the two a wider VIP has its other ports already,
+	 * and no packet that both states serve is lost. */
 	publish_vip_put(p, vip);
+	drop(p, s);
 	return 0;
 }

@@ -397,10 +397,17 @@ static void end_pass(struct publish *p, uint64_t now_ns)
 
 		info->flows = info->flows_counted;
 		info->confirmed = info->confirmed_counted;
-		if (info->stage == PUBLISH_ID_PASS && (info->flows || info->fragments_counted))
+		if (info->stage != PUBLISH_ID_PASS)
+			continue;
+		if (info->flows || info->fragments_counted) {
 			info->stage = PUBLISH_ID_QUIET;
-		else if (info->stage == PUBLISH_ID_PASS)
+			info->clean = false;
+		} else if (!info->clean) {
+			info->stage = PUBLISH_ID_UNNAMED;
+			info->clean = true;
+		} else {
 			publish_id_give(p, id);
+		}
 	}
 }
 

@@ -94,10 +94,7 @@ static int make_record(struct publish *p, const struct lb_key *keys, size_t n, u
 int publish_vip_get(struct publish *p, const char *name, const struct prefix *address,
 		    uint32_t *ret_vip, struct err *err)
 {
-	struct lb_key keys[2];
-	size_t n = publish_vip_keys(address, keys);
-	uint32_t place, id;
-	int rc;
+	uint32_t place;
 
 	if (!*name || strlen(name) >= PUBLISH_NAME_LEN)
 		return err_set(err, -EINVAL, "VIP name \"%s\": needs 1 to %d characters", name,
@@ -106,17 +103,48 @@ int publish_vip_get(struct publish *p, const char *name, const struct prefix *ad
 	if (place == UINT32_MAX) {
 		if (make_place(p, &place))
 			return err_set(err, -ENOMEM, "out of memory");
-		id = adopted_record(p, keys, n);
-		rc = id ? 0 : make_record(p, keys, n, place, &id, err);
-		if (rc)
-			return rc;
-		p->t->services[id].vip = place; /* a number that only traces show */
-		p->records[id] = (struct publish_record){
-			.vip = place, .service = PUBLISH_NO_SERVICE, .set = true};
-		p->vips[place] = (struct publish_vip){.address = *address, .record = id};
+		p->vips[place] = (struct publish_vip){.address = *address};
 	}
 	memcpy(p->vips[place].name, name, strlen(name) + 1);
 	*ret_vip = place;
+	return 0;
+}
+
+/* Does another VIP have this one's addresses as long as it isn't there? */
+static bool has_wider(const struct publish *p, const struct publish_vip *v)
+{
+	for (uint32_t i = 0; i < p->n_vips; i++) {
+		const struct prefix *other = &p->vips[i].address;
+
+		if (p->vips[i].name[0] && other->len < v->address.len &&
+		    prefix_contains(other, &v->address.addr))
+			return true;
+	}
+	return false;
+}
+
+int publish_vip_enter(struct publish *p, uint32_t vip, struct err *err)
+{
+	struct publish_vip *v = &p->vips[vip];
+	struct lb_key keys[2];
+	size_t n = publish_vip_keys(&v->address, keys);
+	uint32_t id = v->record;
+	int rc;
+
+	if (id)
+		return 0;
+	id = adopted_record(p, keys, n);
+	/* A packet that has just missed the VIP's service mustn't meet the VIP: it is the wider
+	 * one's still. */
+	if (!id && has_wider(p, v))
+		p->engine.grace(p->engine.arg);
+	rc = id ? 0 : make_record(p, keys, n, vip, &id, err);
+	if (rc)
+		return rc;
+	p->t->services[id].vip = vip; /* a number that only traces show */
+	p->records[id] =
+		(struct publish_record){.vip = vip, .service = PUBLISH_NO_SERVICE, .set = true};
+	v->record = id;
 	return 0;
 }
 
@@ -127,8 +155,10 @@ void publish_vip_put(struct publish *p, uint32_t vip)
 
 	if (--v->n_services)
 		return;
-	remove_keys(p, keys, publish_vip_keys(&v->address, keys), v->record);
-	publish_record_drop(p, v->record);
+	if (v->record) {
+		remove_keys(p, keys, publish_vip_keys(&v->address, keys), v->record);
+		publish_record_drop(p, v->record);
+	}
 	memset(v, 0, sizeof(*v));
 }
 
