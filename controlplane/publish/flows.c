@@ -32,7 +32,7 @@ static void enter(struct lb_bucket *b, uint64_t entry)
 			if (seen && (pass == 0 || seen & LB_FLOW_CONFIRMED))
 				continue;
 			if (__atomic_compare_exchange_n(&b->entry[way], &seen, entry, false,
-							__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+							__ATOMIC_RELEASE, __ATOMIC_RELAXED))
 				return;
 		}
 	}

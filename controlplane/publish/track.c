@@ -176,7 +176,8 @@ static bool swap_entry(__u64 *place, uint64_t seen, uint64_t now)
 {
 	__u64 expected = seen;
 
-	return __atomic_compare_exchange_n(place, &expected, now, false, __ATOMIC_RELAXED,
+	/* Who reads an heir here reads its record as it was written. */
+	return __atomic_compare_exchange_n(place, &expected, now, false, __ATOMIC_RELEASE,
 					   __ATOMIC_RELAXED);
 }
 
