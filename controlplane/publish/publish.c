@@ -270,8 +270,10 @@ int publish_egress_set(struct publish *p, const struct publish_egress *egress, s
 	}
 	if (before && before != place)
 		move_iface(p, before, place);
-	if (named && named != before && named != place)
-		move_iface(p, named, place);
+	/* The number is another device now: next hops stay with the old one's tags until they are
+	 * set anew. */
+	if (named && named != before)
+		p->iface_names[named] = 0;
 	p->iface_names[place] = egress->ifindex;
 	return 0;
 }
