@@ -427,7 +427,10 @@ TEST_F(Dpdk, GraceWaitsForAWorkerOfASilentProcess)
 {
 	open();
 	FakeEngine e(dir);
-	store(page->engine.beat_ns, clock_now_ns() - 2 * LB_PAGE_DEAD_NS);
+	/* The beat of a process is younger than the process. */
+	store(page->engine.beat_ns, clock_now_ns());
+	while (dpdk_page_life(page, clock_now_ns()) == DPDK_ALIVE)
+		std::this_thread::yield();
 	ASSERT_EQ(dpdk_page_life(page, clock_now_ns()), DPDK_SILENT);
 	EXPECT_FALSE(engine.grace_is_short(engine.arg)) << "a loop mustn't wait for it";
 	std::future<void> done = grace();
@@ -462,6 +465,7 @@ TEST_F(Dpdk, GraceEndsWhenTheEngineDiesOrIsAnother)
 	done.get();
 	page->engine.pid = (uint32_t)getpid();
 	page->engine.started_ns = 1;
+	store(page->engine.beat_ns, clock_now_ns());
 	done = grace();
 	EXPECT_TRUE(waits(done));
 	while (waits(done))
