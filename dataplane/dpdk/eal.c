@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -142,7 +141,9 @@ int dpdk_eal_start(const struct dpdk_options *opt, struct err *err)
 	if (setenv("LIBXDP_SKIP_DISPATCHER", "1", 0) < 0)
 		return err_set(err, -errno, "set LIBXDP_SKIP_DISPATCHER: %s", strerror(errno));
 	add(&w, "fairway-dpdk");
-	add(&w, "--file-prefix=fairway-%s-%d", opt->node, (int)getpid());
+	/* EAL makes a directory of this name and never removes it: one for a node, not for a start.
+	 */
+	add(&w, "--file-prefix=fairway-%s", opt->node);
 	add(&w, "--no-telemetry");
 	add(&w, "--log-level=*:warning");
 	rc = add_lcores(&w, opt, err);
