@@ -148,19 +148,19 @@ static void ask_for_offloads(const struct rte_eth_dev_info *info, uint16_t mtu, 
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
 
-static int check_queues(const char *name, uint16_t rx, uint16_t tx,
-			const struct rte_eth_dev_info *info, struct err *err)
+static int check_queues(uint16_t rx, uint16_t tx, const struct rte_eth_dev_info *info,
+			struct err *err)
 {
 	if (rx > info->max_rx_queues)
 		return err_set(err, -EINVAL,
-			       "port %s has %u RX queues, %u are asked for: lower its `queues`, or "
-			       "name fewer node.dpdk.cores",
-			       name, info->max_rx_queues, rx);
+			       "it has %u RX queues, %u are asked for: lower its `queues`, or name "
+			       "fewer node.dpdk.cores",
+			       info->max_rx_queues, rx);
 	if (tx > info->max_tx_queues)
 		return err_set(err, -EINVAL,
-			       "port %s has %u TX queues and each of %u workers needs one: name "
-			       "fewer node.dpdk.cores",
-			       name, info->max_tx_queues, tx);
+			       "it has %u TX queues and each of %u workers needs one: name fewer "
+			       "node.dpdk.cores",
+			       info->max_tx_queues, tx);
 	return 0;
 }
 
@@ -180,15 +180,15 @@ static int setup_queues(uint16_t id, uint16_t rx, uint16_t tx, uint16_t descript
 }
 
 /* Configure a port with so many RX queues and a TX queue for each worker, and start it. */
-static int start(uint16_t id, const char *name, const struct dpdk_options *opt, uint16_t queues,
-		 uint16_t mtu, const struct dpdk_pools *pools, struct err *err)
+static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, uint16_t mtu,
+		 const struct dpdk_pools *pools, struct err *err)
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(id, &info);
 
 	if (rc == 0)
-		rc = check_queues(name, queues, opt->n_cores, &info, err);
+		rc = check_queues(queues, opt->n_cores, &info, err);
 	else
 		err_set(err, rc, "%s", rte_strerror(-rc));
 	if (rc < 0)
@@ -248,7 +248,7 @@ int dpdk_port_start(const struct dpdk_options *opt, uint16_t number, const struc
 	port.queues = options->queues ? options->queues : opt->n_cores;
 	if (rte_eth_dev_get_mtu(port.id, &mtu) < 0 || mtu == 0)
 		mtu = RTE_ETHER_MTU;
-	rc = start(port.id, name, opt, port.queues, mtu, pools, err);
+	rc = start(port.id, opt, port.queues, mtu, pools, err);
 	if (rc < 0)
 		return err_prefix(err, rc, "port %s", name);
 	/* Neighbour discovery goes to multicast addresses; a virtual device may not care. */
@@ -257,8 +257,7 @@ int dpdk_port_start(const struct dpdk_options *opt, uint16_t number, const struc
 		rc = dpdk_kernel_port_make(options, number, port.id, opt->n_cores, &port.kernel,
 					   err);
 		if (rc == 0)
-			rc = start(port.kernel, options->interface, opt, opt->n_cores, mtu, pools,
-				   err);
+			rc = start(port.kernel, opt, opt->n_cores, mtu, pools, err);
 		if (rc == 0)
 			rc = dpdk_kernel_port_up(options->interface, mtu, err);
 		if (rc < 0)

@@ -104,7 +104,8 @@ int dpdk_page_open(const char *dir, struct lb_page **ret_page, uint64_t *ret_id,
 			       "dpdk; is it running, and told the same directory?",
 			       dir, LB_PAGE_NAME);
 	if (rc < 0)
-		return err_set(err, rc, "open %s/%s: %s", dir, LB_PAGE_NAME, strerror(-rc));
+		return err_set(err, rc, "open %s/%s: %s%s", dir, LB_PAGE_NAME, strerror(-rc),
+			       rc == -EACCES || rc == -EPERM ? ": run as root" : "");
 	/* Whoever makes a page writes this last. */
 	if (__atomic_load_n(&page->magic, __ATOMIC_ACQUIRE) == 0) {
 		dpdk_page_close(page);
