@@ -66,6 +66,9 @@ static int check_life(const struct lb_page *page, struct err *err)
 	case DPDK_DIED:
 		return err_set(err, -EAGAIN, "fairway-dpdk (pid %u) is gone without a word", pid);
 	case DPDK_SILENT:
+		/* It is busy with ports and memory. */
+		if (LOAD(page->engine.state) == LB_PAGE_STARTING)
+			break;
 		/* The time since would be another text every time. */
 		return err_set(err, -EAGAIN,
 			       "fairway-dpdk (pid %u) hasn't been heard of for %.1f s or more", pid,
@@ -120,6 +123,15 @@ static const struct lb_page_port *port_of(const struct lb_page *page, const char
 	return NULL;
 }
 
+/* The engine that starts has just taken XDP off, to put its own program on. Withdrawn VIPs would be
+ * away for longer. */
+static bool changes_over(const struct lb_page *page)
+{
+	const uint64_t gap_ns = LOAD(page->engine.gap_ns);
+
+	return gap_ns && clock_now_ns() - gap_ns < LB_PAGE_GAP_NS;
+}
+
 bool forwarder_fallback(const struct forwarder *f, const char *ifname)
 {
 	const struct lb_page *page = forwarder_page(f);
@@ -127,7 +139,8 @@ bool forwarder_fallback(const struct forwarder *f, const char *ifname)
 
 	/* As long as it runs the packets are the engine's, well or badly. */
 	return page && f->xdp && f->fallback && LOAD(page->engine.fallback) &&
-	       check_life(page, &err) && xdp_engine_steered(f->xdp, ifname);
+	       check_life(page, &err) &&
+	       (xdp_engine_steered(f->xdp, ifname) || changes_over(page));
 }
 
 int forwarder_dpdk_check_port(const struct forwarder *f, const char *ifname, struct err *err)

@@ -385,6 +385,7 @@ TEST_F(Dpdk, WhoDiesWhileGrowingLeavesTheOldSetOrTheNewOne)
 TEST_F(Dpdk, BeatAndProcessTellWhetherTheEngineLives)
 {
 	const uint64_t now = clock_now_ns();
+	struct stat ns;
 
 	open();
 	EXPECT_EQ(dpdk_page_life(page, now), DPDK_NONE);
@@ -401,7 +402,16 @@ TEST_F(Dpdk, BeatAndProcessTellWhetherTheEngineLives)
 	page->engine.pid = dead_pid();
 	EXPECT_EQ(dpdk_page_life(page, now), DPDK_DIED) << "a page of before the last boot";
 	page->engine.beat_ns = now;
+	EXPECT_EQ(dpdk_page_life(page, now + LB_PAGE_LATE_NS), DPDK_ALIVE)
+		<< "whose pid it is isn't known";
 	EXPECT_EQ(dpdk_page_life(page, now + LB_PAGE_DEAD_NS), DPDK_DIED);
+	ASSERT_EQ(stat("/proc/self/ns/pid", &ns), 0);
+	page->engine.pid_ns = ns.st_ino;
+	EXPECT_EQ(dpdk_page_life(page, now + LB_PAGE_LATE_NS - 1), DPDK_ALIVE);
+	EXPECT_EQ(dpdk_page_life(page, now + LB_PAGE_LATE_NS), DPDK_DIED)
+		<< "killed: no need to wait";
+	page->engine.pid = (uint32_t)getpid();
+	EXPECT_EQ(dpdk_page_life(page, now + LB_PAGE_DEAD_NS - 1), DPDK_ALIVE) << "only late";
 	page->engine.state = LB_PAGE_ENDED;
 	EXPECT_EQ(dpdk_page_life(page, now), DPDK_ENDED);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,16 +95,30 @@ static bool process_there(const struct lb_page *page)
 	return began_ns < LOAD(page->engine.beat_ns) + 20 * NS_PER_MS;
 }
 
+/* Whether its pid is one that we know it by. */
+static bool pid_tells(const struct lb_page *page)
+{
+	const uint64_t ns = LOAD(page->engine.pid_ns);
+	struct stat st;
+
+	return ns && stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == ns;
+}
+
 enum dpdk_life dpdk_page_life(const struct lb_page *page, uint64_t now_ns)
 {
 	uint32_t state = LOAD(page->engine.state);
+	uint64_t silence_ns;
 
 	if (state == LB_PAGE_NONE)
 		return DPDK_NONE;
 	if (state == LB_PAGE_ENDED)
 		return DPDK_ENDED;
-	if (dpdk_page_silence_ns(page, now_ns) < LB_PAGE_DEAD_NS)
+	silence_ns = dpdk_page_silence_ns(page, now_ns);
+	if (silence_ns < LB_PAGE_LATE_NS)
 		return DPDK_ALIVE;
+	/* One that was killed needn't be waited for. */
+	if (silence_ns < LB_PAGE_DEAD_NS)
+		return pid_tells(page) && !process_there(page) ? DPDK_DIED : DPDK_ALIVE;
 	return process_there(page) ? DPDK_SILENT : DPDK_DIED;
 }
 

@@ -31,8 +31,13 @@
 
 #define LB_PAGE_BEAT_NS  20000000ULL
 #define LB_PAGE_STALL_NS 500000000ULL
+/* Not heard of for this long, whether there still is a process is worth a look. */
+#define LB_PAGE_LATE_NS  80000000ULL
 /* An engine that hasn't said so for this long doesn't live. */
 #define LB_PAGE_DEAD_NS  500000000ULL
+/* So long an engine that starts may leave its interfaces without a program before XDP is held to
+ * forward no more. */
+#define LB_PAGE_GAP_NS   500000000ULL
 
 #define LB_PAGE_WORKERS_MAX 128U
 #define LB_PAGE_PORTS_MAX   16U
@@ -104,7 +109,10 @@ struct lb_page {
 		__u32 workers, ports;
 		__u32 stalled;  /* number of a worker that stands still, plus one; 0: none */
 		__u32 fallback; /* the kernel takes over where the engine ends: XDP, by itself */
-		__u64 reserved[2];
+		/* Since when the program that steers is off its interfaces, for the driver to take
+		 * their place; 0: it isn't. */
+		__u64 gap_ns;
+		__u64 pid_ns; /* inode of its PID namespace: elsewhere its pid says nothing */
 		char version[LB_PAGE_NAME_LEN];
 		struct lb_page_port port[LB_PAGE_PORTS_MAX];
 	} engine;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +53,8 @@ struct engine {
 	uint64_t beat_ns, link_ns, observed_ns;
 	uint64_t leave_ns; /* when it ends; 0: it wasn't told to */
 	bool eal, launched;
+	bool in_gap;      /* the engine before ended while the driver's program was on */
+	uint16_t cleared; /* of so many ports the steering program was taken off, none put on yet */
 	sigset_t signals;
 };
 
@@ -92,14 +95,20 @@ static bool has_kernel_ports(const struct engine *e)
 	return false;
 }
 
-static int clear_steering(const struct engine *e, struct err *err)
+static int clear_steering(struct engine *e, struct err *err)
 {
-	int rc = 0;
+	__atomic_store_n(&e->page->engine.gap_ns, clock_now_ns(), __ATOMIC_RELEASE);
+	for (uint16_t i = 0; i < e->opt->n_ports; i++) {
+		int rc = 0;
 
-	for (uint16_t i = 0; i < e->opt->n_ports && rc == 0; i++)
 		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL)
-			rc = dpdk_steer_clear(e->opt->dir, e->opt->ports[i].interface, err);
-	return rc;
+			rc = dpdk_steer_clear(e->opt->dir, e->opt->ports[i].interface, e->in_gap,
+					      err);
+		if (rc < 0)
+			return rc;
+		e->cleared = (uint16_t)(i + 1);
+	}
+	return 0;
 }
 
 static int put_steering(const struct engine *e, const struct lb_tables *tables, struct err *err)
@@ -110,6 +119,21 @@ static int put_steering(const struct engine *e, const struct lb_tables *tables, 
 		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL)
 			rc = dpdk_steer_put(e->opt->dir, e->opt->ports[i].interface, tables, err);
 	return rc;
+}
+
+/* A start that failed leaves the interfaces as it found them: XDP may have been forwarding. */
+static void restore_steering(struct engine *e)
+{
+	char text[256];
+	struct err err;
+
+	for (uint16_t i = 0; i < e->cleared; i++)
+		if (e->opt->ports[i].exception == DPDK_EXCEPTION_KERNEL &&
+		    dpdk_steer_restore(e->opt->dir, e->opt->ports[i].interface, &err) < 0)
+			log_error(MODULE, "the steering program isn't back", "reason=%s",
+				  log_quote(err.text, text, sizeof(text)));
+	if (e->cleared || !e->in_gap)
+		e->page->engine.gap_ns = 0;
 }
 
 /* ---- tables ---- */
@@ -146,6 +170,9 @@ static int wait_for_tables(struct engine *e, struct err *err)
 static int claim_page(struct engine *e, uint64_t now_ns, struct err *err)
 {
 	const uint32_t pid = e->page->engine.pid, state = e->page->engine.state;
+	uint64_t gap_ns;
+	uint32_t fallback;
+	struct stat ns;
 
 	if (pid && pid != (uint32_t)getpid() && state > LB_PAGE_NONE && state < LB_PAGE_ENDED &&
 	    now_ns - e->page->engine.beat_ns < LB_PAGE_DEAD_NS && kill((pid_t)pid, 0) == 0)
@@ -154,9 +181,16 @@ static int claim_page(struct engine *e, uint64_t now_ns, struct err *err)
 			"another fairway-dpdk (process %u) works on the tables in %s: stop it "
 			"first, or give each node its own directory",
 			pid, e->opt->dir);
+	gap_ns = e->page->engine.gap_ns;
+	e->in_gap = gap_ns != 0;
+	/* Until it runs XDP goes on where it has taken over. */
+	fallback = e->page->engine.fallback && e->opt->fallback;
 	memset(&e->page->engine, 0, sizeof(e->page->engine));
+	e->page->engine.fallback = fallback;
+	e->page->engine.gap_ns = gap_ns;
 	memset(e->page->worker, 0, sizeof(e->page->worker));
 	e->page->engine.pid = (uint32_t)getpid();
+	e->page->engine.pid_ns = stat("/proc/self/ns/pid", &ns) == 0 ? ns.st_ino : 0;
 	e->page->engine.started_ns = now_ns;
 	e->page->engine.beat_ns = now_ns;
 	e->page->engine.workers = e->opt->n_cores;
@@ -230,6 +264,9 @@ static int start_ports(struct engine *e, struct err *err)
 {
 	int rc = dpdk_pools_make(e->opt, &e->pools, err);
 
+	/* As late as can be: until its own program is on, nobody forwards. */
+	if (rc == 0)
+		rc = clear_steering(e, err);
 	for (uint16_t i = 0; rc == 0 && i < e->opt->n_ports; i++) {
 		rc = dpdk_port_start(e->opt, i, &e->pools, &e->shared.ports[i], err);
 		if (rc < 0)
@@ -269,6 +306,7 @@ static int start_workers(struct engine *e, uint64_t now_ns, struct err *err)
 
 static int start(struct engine *e, struct err *err)
 {
+	uint64_t gap_ns;
 	int rc = block_signals(e, err);
 
 	if (rc == 0)
@@ -277,8 +315,6 @@ static int start(struct engine *e, struct err *err)
 		rc = check_rows(e, e->current, err);
 	if (rc == 0)
 		rc = claim_page(e, clock_now_ns(), err);
-	if (rc == 0)
-		rc = clear_steering(e, err);
 	if (rc == 0)
 		rc = dpdk_eal_start(e->opt, err);
 	if (rc < 0)
@@ -294,11 +330,15 @@ static int start(struct engine *e, struct err *err)
 		rc = put_steering(e, &e->current->tables, err);
 	if (rc < 0)
 		return rc;
-	e->page->engine.fallback = has_kernel_ports(e);
+	gap_ns = clock_now_ns() - e->page->engine.gap_ns;
+	e->cleared = 0;
+	e->page->engine.gap_ns = 0;
+	e->page->engine.fallback = e->opt->fallback && has_kernel_ports(e);
 	e->page->engine.generation = e->current->generation;
 	set_state(e, LB_PAGE_RUNNING);
-	log_info(MODULE, "running", "workers=%u ports=%u generation=%llu", e->shared.n_workers,
-		 e->shared.n_ports, (unsigned long long)e->current->generation);
+	log_info(MODULE, "running", "workers=%u ports=%u generation=%llu gap_ms=%llu",
+		 e->shared.n_workers, e->shared.n_ports, (unsigned long long)e->current->generation,
+		 (unsigned long long)(has_kernel_ports(e) ? gap_ns / NS_PER_MS : 0));
 	sd_notifyf(0, "READY=1\nSTATUS=running with %u workers", e->shared.n_workers);
 	return 0;
 }
@@ -412,8 +452,10 @@ static void end(struct engine *e)
 	__atomic_store_n(&e->shared.stop, true, __ATOMIC_RELAXED);
 	if (e->launched)
 		rte_eal_mp_wait_lcore();
-	if (e->page && e->page->engine.pid == (uint32_t)getpid())
+	if (e->page && e->page->engine.pid == (uint32_t)getpid()) {
+		restore_steering(e);
 		set_state(e, LB_PAGE_ENDED);
+	}
 	dpdk_probe_free(e->probe);
 	/* The AF_XDP driver would take the steering program off the interface when it is closed.
 	 * Its sockets go with the process. */

@@ -151,6 +151,7 @@ static int options_of(const struct config *cfg, const struct args *a, struct dpd
 		.memory_mib = dpdk->memory_mib,
 		.descriptors = dpdk->descriptors,
 		.sleep = dpdk->idle == CONFIG_IDLE_SLEEP,
+		.fallback = dpdk->fallback == CONFIG_FALLBACK_XDP,
 	};
 	return 0;
 }

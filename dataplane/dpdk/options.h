@@ -38,7 +38,8 @@ struct dpdk_options {
 	bool hugepages;
 	uint32_t memory_mib;
 	uint16_t descriptors;
-	bool sleep; /* a worker without packets sleeps for a moment */
+	bool sleep;    /* a worker without packets sleeps for a moment */
+	bool fallback; /* where it ends XDP takes over, and VIPs stay announced */
 };
 
 #endif

@@ -28,8 +28,13 @@ static int look(const char *interface, struct attached *ret, struct err *err)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, opts);
 	struct attached a = {.ifindex = (int)if_nametoindex(interface)};
-	int rc = a.ifindex ? bpf_xdp_query(a.ifindex, 0, &opts) : -ENODEV;
+	int rc;
 
+	if (!a.ifindex)
+		return err_set(err, -ENODEV,
+			       "the kernel has no interface %s: make it, or mend node.dpdk.ports",
+			       interface);
+	rc = bpf_xdp_query(a.ifindex, 0, &opts);
 	if (rc < 0)
 		return err_set(err, rc, "ask what runs on %s: %s", interface, strerror(-rc));
 	if (opts.drv_prog_id) {
@@ -59,36 +64,6 @@ static int id_of(int prog_fd, uint32_t *ret_id)
 	return 0;
 }
 
-/* ---- before the driver ---- */
-
-int dpdk_steer_clear(const char *dir, const char *interface, struct err *err)
-{
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
-	AUTO_CLOSE int fd = -1;
-	struct attached a;
-	char path[512];
-	uint32_t id = 0;
-	int rc = look(interface, &a, err);
-
-	if (rc < 0)
-		return rc;
-	if (!a.id)
-		return 0;
-	if (pin_path(dir, interface, path, sizeof(path)) == 0)
-		fd = bpf_obj_get(path);
-	if (fd < 0 || id_of(fd, &id) < 0 || id != a.id)
-		return err_set(err, -EBUSY,
-			       "%s already has an XDP program (id %u) that isn't ours, and AF_XDP "
-			       "needs that place: `ip link set %s xdp off` takes it off",
-			       interface, a.id, interface);
-	opts.old_prog_fd = fd;
-	rc = bpf_xdp_detach(a.ifindex, a.mode | XDP_FLAGS_REPLACE, &opts);
-	return rc < 0 ? err_set(err, rc, "take the program off %s: %s", interface, strerror(-rc))
-		      : 0;
-}
-
-/* ---- behind the driver ---- */
-
 /* The map of this name that a program reads. -ENOENT when it has none. */
 static int map_of(int prog_fd, const char *name, int *ret_fd)
 {
@@ -113,6 +88,82 @@ static int map_of(int prog_fd, const char *name, int *ret_fd)
 	}
 	return -ENOENT;
 }
+
+/* ---- before the driver ---- */
+
+static bool is_pinned(const char *dir, const char *interface, uint32_t prog_id)
+{
+	AUTO_CLOSE int fd = -1;
+	char path[512];
+	uint32_t id = 0;
+
+	if (pin_path(dir, interface, path, sizeof(path)) == 0)
+		fd = bpf_obj_get(path);
+	return fd >= 0 && id_of(fd, &id) == 0 && id == prog_id;
+}
+
+static int map_id(int fd, uint32_t *ret_id)
+{
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -1;
+	*ret_id = info.id;
+	return 0;
+}
+
+/* Does it go on into the balancer of these tables? What was pinned needn't have been attached yet
+ * when its process was killed. */
+static bool is_of_tables(const char *dir, int prog_fd)
+{
+	AUTO_CLOSE int fd = -1, pinned = -1;
+	uint32_t id = 0, pinned_id = 0;
+	char path[512];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/lb_next", dir) < sizeof(path))
+		pinned = bpf_obj_get(path);
+	return map_of(prog_fd, "lb_next", &fd) == 0 && map_id(fd, &id) == 0 &&
+	       map_id(pinned, &pinned_id) == 0 && id == pinned_id;
+}
+
+/* The one that the driver attaches, or ours: both give packets to AF_XDP sockets. */
+static bool has_sockets(int prog_fd)
+{
+	AUTO_CLOSE int fd = -1;
+
+	return prog_fd >= 0 && map_of(prog_fd, "xsks_map", &fd) == 0;
+}
+
+/* In one step, and only what was looked at. */
+static int detach(const struct attached *a, int fd, const char *interface, struct err *err)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = fd);
+	int rc = bpf_xdp_detach(a->ifindex, a->mode | XDP_FLAGS_REPLACE, &opts);
+
+	return rc < 0 ? err_set(err, rc, "take the program off %s: %s", interface, strerror(-rc))
+		      : 0;
+}
+
+int dpdk_steer_clear(const char *dir, const char *interface, bool in_gap, struct err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	struct attached a;
+	int rc = look(interface, &a, err);
+
+	if (rc < 0 || !a.id)
+		return rc;
+	fd = bpf_prog_get_fd_by_id(a.id);
+	if (fd < 0 || !(is_pinned(dir, interface, a.id) || is_of_tables(dir, fd) ||
+			(in_gap && has_sockets(fd))))
+		return err_set(err, -EBUSY,
+			       "%s already has an XDP program (id %u) that isn't ours, and AF_XDP "
+			       "needs that place: `ip link set %s xdp off` takes it off",
+			       interface, a.id, interface);
+	return detach(&a, fd, interface, err);
+}
+
+/* ---- behind the driver ---- */
 
 static int reuse_pinned(struct bpf_map *map, const char *dir, const char *name)
 {
@@ -207,4 +258,29 @@ int dpdk_steer_put(const char *dir, const char *interface, const struct lb_table
 		rc = attach(&a, old_fd, bpf_program__fd(skel->progs.steer), interface, err);
 	steer_bpf__destroy(skel);
 	return rc;
+}
+
+int dpdk_steer_restore(const char *dir, const char *interface, struct err *err)
+{
+	AUTO_CLOSE int fd = -1, old_fd = -1;
+	struct attached a;
+	char path[512];
+	int rc = look(interface, &a, err);
+
+	if (rc < 0)
+		return rc;
+	if (pin_path(dir, interface, path, sizeof(path)) == 0)
+		fd = bpf_obj_get(path);
+	old_fd = a.id ? bpf_prog_get_fd_by_id(a.id) : -1;
+	/* What isn't the driver's is somebody else's. */
+	if (a.id && !has_sockets(old_fd))
+		return 0;
+	if (fd < 0)
+		return a.id ? detach(&a, old_fd, interface, err) : 0;
+	if (a.id)
+		return attach(&a, old_fd, fd, interface, err);
+	rc = bpf_xdp_attach(a.ifindex, fd, XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	return rc < 0 ? err_set(err, rc, "put the steering program on %s: %s", interface,
+				strerror(-rc))
+		      : 0;
 }

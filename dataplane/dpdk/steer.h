@@ -18,14 +18,20 @@
 #include "controlplane/base/err.h"
 #include "dataplane/core/memory.h"
 
-/* Before the driver: take our program off that an earlier process left, or the driver refuses. 0
- * also when there is none. */
-int dpdk_steer_clear(const char *dir, const char *interface, struct err *err)
+/* Before the driver: take our program off that an earlier process left, or the driver refuses; with
+ * in_gap the driver's own, too, of one that ended before it had put ours in its place. 0 also when
+ * there is none. */
+int dpdk_steer_clear(const char *dir, const char *interface, bool in_gap, struct err *err)
 	__attribute__((warn_unused_result));
 
 /* Put our program in place of what is attached: the driver's, or ours over older tables. It is
  * pinned as <dir>/steer-INTERFACE. */
 int dpdk_steer_put(const char *dir, const char *interface, const struct lb_tables *tables,
 		   struct err *err) __attribute__((warn_unused_result));
+
+/* After a start that failed: put the pinned program back where none or only the driver's is
+ * attached. Where none was ever pinned the driver's is taken off. */
+int dpdk_steer_restore(const char *dir, const char *interface, struct err *err)
+	__attribute__((warn_unused_result));
 
 #endif
