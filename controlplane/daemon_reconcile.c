@@ -669,6 +669,8 @@ void daemon_look_at_interfaces(struct daemon *d)
 
 /* An engine in a process of its own takes a fraction of a millisecond for each. */
 #define EXTERNAL_PROBES 32
+/* It is given so many ticks to answer one. */
+#define LATE_PROBES     5
 
 static bool probe_again(struct daemon *d)
 {
@@ -690,10 +692,10 @@ static bool probe_again(struct daemon *d)
 			continue;
 		left--;
 		rc = daemon_probe_vip(d, report->vip, now, sizeof(now));
-		/* One late answer may be this host's scheduler; an engine that is gone shows by its
+		/* Late answers may be this host's scheduler; an engine that is gone shows by its
 		 * beat. */
 		d->probe_late = rc == -ETIMEDOUT ? d->probe_late + 1 : 0;
-		if (d->probe_late == 1)
+		if (d->probe_late && d->probe_late < LATE_PROBES)
 			break;
 		if (strcmp(now, v->probe_error) == 0)
 			continue;
