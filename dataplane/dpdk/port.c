@@ -13,9 +13,12 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "controlplane/base/log.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/kernel_port.h"
 #include "dataplane/dpdk/process.h"
+
+#define MODULE "dpdk"
 
 /* Buffers that a worker's cache and the bursts under way may hold. */
 #define WORKER_MBUFS (512U + 8U * DPDK_BURST)
@@ -148,6 +151,27 @@ static void ask_for_offloads(const struct rte_eth_dev_info *info, uint16_t mtu, 
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
 
+/* virtio's filter is always on, and lets no tag pass that it wasn't told of. Others have none
+ * unless they are asked for it. */
+static bool filters_unasked(const struct rte_eth_dev_info *info)
+{
+	return !strcmp(info->driver_name, "net_virtio") &&
+	       info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+}
+
+static void pass_all_tags(uint16_t id, const char *name)
+{
+	for (uint16_t vlan = 1; vlan < 4095; vlan++) {
+		const int rc = rte_eth_dev_vlan_filter(id, vlan, 1);
+
+		if (rc == 0)
+			continue;
+		log_warn(MODULE, "the card may keep frames of some VLANs to itself",
+			 "port=%s first=%u reason=\"%s\"", name, vlan, rte_strerror(-rc));
+		return;
+	}
+}
+
 static int check_queues(uint16_t rx, uint16_t tx, const struct rte_eth_dev_info *info,
 			struct err *err)
 {
@@ -196,6 +220,8 @@ static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, u
 	if (queues > 1 && info.flow_type_rss_offloads)
 		ask_for_rss(opt, &info, &conf);
 	ask_for_offloads(&info, mtu, one_pool(pools), &conf);
+	if (filters_unasked(&info))
+		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
 	rc = rte_eth_dev_configure(id, queues, opt->n_cores, &conf);
 	if (rc < 0)
 		return err_set(err, rc, "configure it: %s", rte_strerror(-rc));
@@ -203,7 +229,11 @@ static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, u
 	if (rc < 0)
 		return rc;
 	rc = rte_eth_dev_start(id);
-	return rc < 0 ? err_set(err, rc, "start it: %s", rte_strerror(-rc)) : 0;
+	if (rc < 0)
+		return err_set(err, rc, "start it: %s", rte_strerror(-rc));
+	if (filters_unasked(&info))
+		pass_all_tags(id, name);
+	return 0;
 }
 
 /* ---- ports ---- */
