@@ -47,6 +47,17 @@ static const char *device_iface(const char *device, size_t *ret_len)
 	return at;
 }
 
+/* DPDK's TAP driver hands no larger packets to the kernel. */
+#define TAP_MTU_MAX 1500
+
+static void check_mtu(const struct check *c, const struct config_dpdk_port *p)
+{
+	if (p->exception == CONFIG_EXCEPTION_TAP && p->mtu > TAP_MTU_MAX)
+		report_error(c->errs, check_mark(c, &p->mtu, &p->mark),
+			     "use exception: virtio-user, or an mtu of at most 1500",
+			     "exception tap can't have an mtu of %u", p->mtu);
+}
+
 static void check_device(const struct check *c, const struct config_dpdk_port *p)
 {
 	const struct config_mark *at = check_mark(c, p->device, &p->mark);
@@ -193,8 +204,10 @@ int check_dpdk(const struct check *c)
 	if (d->n_ports > CONFIG_PORTS_MAX)
 		report_error(c->errs, check_mark(c, &d->ports, &d->mark), "use 16 at most",
 			     "dpdk has %zu ports", d->n_ports);
-	for (size_t i = 0; i < d->n_ports; i++)
+	for (size_t i = 0; i < d->n_ports; i++) {
 		check_device(c, &d->ports[i]);
+		check_mtu(c, &d->ports[i]);
+	}
 	check_interfaces(c);
 	check_fallback(c);
 	r = check_duplicates(c, d->ports, d->n_ports, sizeof(*d->ports), compare_devices,

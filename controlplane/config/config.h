@@ -113,6 +113,7 @@ struct config_dpdk_port {
 	char interface[CONFIG_INTERFACE_MAX + 1]; /* one of node.interfaces, none twice */
 	enum config_exception exception;
 	uint16_t queues; /* 0: as many as there are cores */
+	uint16_t mtu;    /* 0: what the device has */
 };
 
 /* One further argument for DPDK's environment abstraction layer. */

@@ -11,7 +11,7 @@ static const char *const kDpdk = R"(node:
   dpdk:
     cores: "4,1-3,7"
     ports:
-      - {device: "net_af_xdp0,iface=eth0,start_queue=2", interface: eth0, exception: kernel, queues: 4}
+      - {device: "net_af_xdp0,iface=eth0,start_queue=2", interface: eth0, exception: kernel, queues: 4, mtu: 1600}
       - {device: "net_af_xdp1,iface=eth1", interface: eth1, exception: kernel}
     rss: symmetric
     hugepages: false
@@ -52,6 +52,8 @@ TEST(Dpdk, ReadsEveryKey)
 	EXPECT_EQ(d.ports[0].exception, CONFIG_EXCEPTION_KERNEL);
 	EXPECT_EQ(d.ports[0].queues, 4);
 	EXPECT_EQ(d.ports[1].queues, 0);
+	EXPECT_EQ(d.ports[0].mtu, 1600);
+	EXPECT_EQ(d.ports[1].mtu, 0);
 	EXPECT_EQ(d.rss, CONFIG_RSS_SYMMETRIC);
 	EXPECT_FALSE(d.hugepages);
 	EXPECT_EQ(d.memory_mib, 512u);
@@ -167,6 +169,13 @@ static const DpdkCase kRest[] = {
 	{"interface: eth1, exception: kernel", "interface: eth1",
 	 "f:10:9: fallback xdp needs a port whose interface the kernel keeps: use a net_af_xdp "
 	 "device with exception: kernel, or fallback: none\n"},
+	{"eth0, exception: kernel, queues: 4", "eth0, exception: tap, queues: 4",
+	 "f:9:86: fallback xdp needs a port whose interface the kernel keeps: use a net_af_xdp "
+	 "device with exception: kernel, or fallback: none\n"
+	 "f:9:107: exception tap can't have an mtu of 1600: use exception: virtio-user, or an mtu "
+	 "of at most 1500\n"},
+	{"mtu: 1600", "mtu: 1200",
+	 "f:9:110: mtu '1200' is out of range: use a number 1280 to 65535\n"},
 	{"tables: bpf", "tables: file",
 	 "f:17:13: fallback xdp can't read tables that are files: use tables: bpf, or fallback: "
 	 "none\n"},
@@ -232,6 +241,8 @@ static const std::pair<const char *, const char *> kDifferences[] = {
 	{",start_queue=2", ""},
 	{", queues: 4", ""},
 	{"queues: 4", "queues: 5"},
+	{", mtu: 1600", ""},
+	{"mtu: 1600", "mtu: 9000"},
 	{"rss: symmetric", "rss: flow"},
 	{"hugepages: false", "hugepages: true"},
 	{"memory: 512", "memory: 1024"},

@@ -155,6 +155,8 @@ static const struct field dpdk_port_fields[] = {
 	 .fallback = "tap", .choices = choices_exception},
 	{.key = "queues", .type = VALUE_NUMBER, PLACE(config_dpdk_port, queues), .min = 1,
 	 .max = CONFIG_CORES_MAX},
+	{.key = "mtu", .type = VALUE_NUMBER, PLACE(config_dpdk_port, mtu), .min = 1280,
+	 .max = 65535},
 };
 static const struct schema schema_dpdk_port =
 	SCHEMA(config_dpdk_port, "a port", dpdk_port_fields, .flow = true);

@@ -133,6 +133,7 @@ static int options_of(const struct config *cfg, const struct args *a, struct dpd
 			.interface = dpdk->ports[i].interface,
 			.exception = exception_of(dpdk->ports[i].exception),
 			.queues = dpdk->ports[i].queues,
+			.mtu = dpdk->ports[i].mtu,
 		};
 	for (size_t i = 0; i < dpdk->n_eal; i++)
 		eal[i] = dpdk->eal[i].text;

@@ -22,6 +22,7 @@ struct dpdk_port_options {
 	const char *interface; /* what the kernel knows the port by */
 	enum dpdk_exception exception;
 	uint16_t queues; /* RX queues; 0: one for each worker */
+	uint16_t mtu;    /* 0: what the device has */
 };
 
 struct dpdk_options {

@@ -188,6 +188,36 @@ static int check_queues(uint16_t rx, uint16_t tx, const struct rte_eth_dev_info 
 	return 0;
 }
 
+/* What a port carries at most: as ethdev reckons it. */
+static uint32_t mtu_limit(const struct rte_eth_dev_info *info)
+{
+	const uint32_t overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (info->max_mtu != UINT16_MAX && info->max_rx_pktlen > info->max_mtu)
+		return info->max_mtu;
+	return info->max_rx_pktlen > overhead ? info->max_rx_pktlen - overhead : UINT16_MAX;
+}
+
+static int check_mtu(uint16_t mtu, const struct rte_eth_dev_info *info, struct err *err)
+{
+	if (mtu <= mtu_limit(info))
+		return 0;
+	return err_set(err, -EINVAL,
+		       "its driver %s has an MTU of at most %u, not %u: lower the port's `mtu`",
+		       info->driver_name, mtu_limit(info), mtu);
+}
+
+/* Some drivers go by what they are configured with, others want to be told, some can't change it.
+ */
+static int set_mtu(uint16_t id, uint16_t mtu, struct err *err)
+{
+	const int rc = rte_eth_dev_set_mtu(id, mtu);
+
+	if (rc == 0 || rc == -ENOTSUP)
+		return 0;
+	return err_set(err, rc, "set its MTU to %u: %s", mtu, strerror(-rc));
+}
+
 static int setup_queues(uint16_t id, uint16_t rx, uint16_t tx, uint16_t descriptors,
 			uint16_t workers, const struct dpdk_pools *pools, struct err *err)
 {
@@ -203,9 +233,10 @@ static int setup_queues(uint16_t id, uint16_t rx, uint16_t tx, uint16_t descript
 	return rc < 0 ? err_set(err, rc, "set up its queues: %s", rte_strerror(-rc)) : 0;
 }
 
-/* Configure a port with so many RX queues and a TX queue for each worker, and start it. */
-static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, uint16_t mtu,
-		 const struct dpdk_pools *pools, struct err *err)
+/* Configure a port with so many RX queues and a TX queue for each worker, and start it. told: the
+ * MTU isn't what the port had. */
+static int start(uint16_t id, const char *name, const struct dpdk_options *opt, uint16_t queues,
+		 uint16_t mtu, bool told, const struct dpdk_pools *pools, struct err *err)
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
@@ -215,6 +246,8 @@ static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, u
 		rc = check_queues(queues, opt->n_cores, &info, err);
 	else
 		err_set(err, rc, "%s", rte_strerror(-rc));
+	if (rc == 0)
+		rc = check_mtu(mtu, &info, err);
 	if (rc < 0)
 		return rc;
 	if (queues > 1 && info.flow_type_rss_offloads)
@@ -225,7 +258,10 @@ static int start(uint16_t id, const struct dpdk_options *opt, uint16_t queues, u
 	rc = rte_eth_dev_configure(id, queues, opt->n_cores, &conf);
 	if (rc < 0)
 		return err_set(err, rc, "configure it: %s", rte_strerror(-rc));
-	rc = setup_queues(id, queues, opt->n_cores, opt->descriptors, opt->n_cores, pools, err);
+	rc = told ? set_mtu(id, mtu, err) : 0;
+	if (rc == 0)
+		rc = setup_queues(id, queues, opt->n_cores, opt->descriptors, opt->n_cores, pools,
+				  err);
 	if (rc < 0)
 		return rc;
 	rc = rte_eth_dev_start(id);
@@ -276,9 +312,11 @@ int dpdk_port_start(const struct dpdk_options *opt, uint16_t number, const struc
 	if (rc < 0)
 		return rc;
 	port.queues = options->queues ? options->queues : opt->n_cores;
-	if (rte_eth_dev_get_mtu(port.id, &mtu) < 0 || mtu == 0)
+	if (options->mtu)
+		mtu = options->mtu;
+	else if (rte_eth_dev_get_mtu(port.id, &mtu) < 0 || mtu == 0)
 		mtu = RTE_ETHER_MTU;
-	rc = start(port.id, opt, port.queues, mtu, pools, err);
+	rc = start(port.id, name, opt, port.queues, mtu, options->mtu, pools, err);
 	if (rc < 0)
 		return err_prefix(err, rc, "port %s", name);
 	/* Neighbour discovery goes to multicast addresses; a virtual device may not care. */
@@ -287,7 +325,8 @@ int dpdk_port_start(const struct dpdk_options *opt, uint16_t number, const struc
 		rc = dpdk_kernel_port_make(options, number, port.id, opt->n_cores, &port.kernel,
 					   err);
 		if (rc == 0)
-			rc = start(port.kernel, opt, opt->n_cores, mtu, pools, err);
+			rc = start(port.kernel, options->interface, opt, opt->n_cores, mtu, false,
+				   pools, err);
 		if (rc == 0)
 			rc = dpdk_kernel_port_up(options->interface, mtu, err);
 		if (rc < 0)
