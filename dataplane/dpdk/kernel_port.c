@@ -17,14 +17,21 @@
 
 #define VIRTIO_RING 1024
 
-static const char *missing(enum dpdk_exception exception)
+static const char *hint(const struct dpdk_port_options *options)
 {
-	if (exception == DPDK_EXCEPTION_TAP)
-		return access("/dev/net/tun", R_OK | W_OK) ? "; /dev/net/tun can't be opened" : "";
-	return access("/dev/vhost-net", R_OK | W_OK)
-		       ? "; /dev/vhost-net can't be opened (`modprobe vhost-net`, or set "
-			 "`exception: tap`)"
-		       : "";
+	const bool tap = options->exception == DPDK_EXCEPTION_TAP;
+
+	if (access("/dev/net/tun", R_OK | W_OK))
+		return "; /dev/net/tun can't be opened (`modprobe tun`)";
+	if (!tap && access("/dev/vhost-net", R_OK | W_OK))
+		return "; /dev/vhost-net can't be opened (`modprobe vhost-net`, or set "
+		       "`exception: tap`)";
+	if (if_nametoindex(options->interface))
+		return tap ? "; there is an interface of that name, and it is in use or wasn't "
+			     "made by `ip tuntap add NAME mode tap multi_queue`: remove or rename "
+			     "it"
+			   : "; there is an interface of that name: remove or rename it";
+	return "";
 }
 
 int dpdk_kernel_port_make(const struct dpdk_port_options *options, uint16_t number, uint16_t card,
@@ -49,8 +56,7 @@ int dpdk_kernel_port_make(const struct dpdk_port_options *options, uint16_t numb
 	if (rc == 0)
 		rc = rte_eth_dev_get_port_by_name(name, ret_id);
 	if (rc < 0)
-		return err_set(err, rc, "it can't be made: %s%s", strerror(-rc),
-			       missing(options->exception));
+		return err_set(err, rc, "it can't be made: %s%s", strerror(-rc), hint(options));
 	return 0;
 }
 
