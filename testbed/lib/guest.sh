@@ -85,7 +85,7 @@ guest_qemu() {
 	exec qemu-system-x86_64 -cpu Nehalem -m "$GUEST_MEMORY_MIB" -smp "$GUEST_CPUS" -display none -no-reboot \
 		-nodefaults -serial "file:$dir/console" \
 		-kernel "$KERNEL_DIR/vmlinux" -initrd "$dir/initrd.cpio" \
-		-append 'console=ttyS0 quiet panic=1 loglevel=4 mitigations=off' \
+		-append 'console=ttyS0 quiet panic=1 loglevel=4 mitigations=off tsc=reliable' \
 		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 		-virtfs "local,path=$dir/out,mount_tag=out,security_model=none" "$@" </dev/null
 }
