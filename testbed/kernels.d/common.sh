@@ -40,7 +40,7 @@ hold() {
 		good "$promise"
 		return
 	fi
-	for log in "$TB"/fairwayd-*.log "$TB/load.log" "$TB"/probe.json; do
+	for log in "$TB"/fairwayd-*.log "$TB"/fairway-dpdk-*.log "$TB"/{bird,outer,load}.log "$TB"/probe.json; do
 		[ ! -s "$log" ] || { printf -- '--- %s\n' "${log##*/}" && tail -n 15 "$log"; }
 	done
 	[ ! -S "$TB/lb1.sock" ] || { cli lb1 counters && cli lb1 doctor; }
