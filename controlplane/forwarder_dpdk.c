@@ -139,8 +139,7 @@ bool forwarder_fallback(const struct forwarder *f, const char *ifname)
 
 	/* As long as it runs the packets are the engine's, well or badly. */
 	return page && f->xdp && f->fallback && LOAD(page->engine.fallback) &&
-	       check_life(page, &err) &&
-	       (xdp_engine_steered(f->xdp, ifname) || changes_over(page));
+	       check_life(page, &err) && (xdp_engine_steered(f->xdp, ifname) || changes_over(page));
 }
 
 int forwarder_dpdk_check_port(const struct forwarder *f, const char *ifname, struct err *err)
