@@ -14,6 +14,7 @@ static int replace64_raced(__u64 *word, __u64 expected, __u64 value)
 }
 
 #define lb_replace64 replace64_raced
+#include "dataplane/core/ahead.h"
 #include "dataplane/core/forward.h"
 
 static const struct lb_moment any_moment = {.now_ns = 1};
@@ -184,6 +185,31 @@ int core_decide(const struct lb_tables *t, const struct lb_moment *moment, struc
 	struct lb_decision d = {0};
 
 	return (int)lb_decide(&target, seen.at, seen.at + seen.len, &d);
+}
+
+void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
+		uint32_t ret_ahead[], uint32_t ret_common[])
+{
+	const struct lb_moment moment = {0};
+	const struct lb_target target = lb_memory_target(t, 0, 0, &moment);
+	struct lb_ahead a[CORE_BURST_MAX];
+
+	for (uint32_t i = 0; i < n; i++) {
+		a[i].data = frames[i].at;
+		a[i].end = frames[i].at + frames[i].len;
+		lb_ahead_key(&target, &a[i], i ? &a[i - 1] : (void *)0);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_service(&target, &a[i], i ? &a[i - 1] : (void *)0);
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_slot(&target, &a[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct lb_decision ahead = {0}, common = {0};
+
+		ret_ahead[i] = lb_ahead_real(&target, &a[i], &ahead) ? ahead.real : 0;
+		ret_common[i] =
+			lb_decide_common(&target, a[i].data, a[i].end, &common) ? common.real : 0;
+	}
 }
 
 int core_at(struct core_bytes frame, uint32_t offset, uint32_t bytes)

@@ -75,6 +75,12 @@ int core_write_too_big(uint8_t *frame, size_t len, int family, uint32_t ip_lengt
 int core_decide(const struct lb_tables *t, const struct lb_moment *moment, struct core_bytes seen,
 		uint32_t frame_bytes);
 
+/* ahead.h: which real the steps choose for each frame of a burst, and forward.h: which the common
+ * way chooses for each by itself; 0: it is not of the common kind. */
+#define CORE_BURST_MAX 16U
+void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
+		uint32_t ret_ahead[], uint32_t ret_common[]);
+
 /* packet.h: is there room for so many bytes at an offset? */
 int core_at(struct core_bytes frame, uint32_t offset, uint32_t bytes);
 
