@@ -29,7 +29,14 @@ chaos_config() {
 	EDGE_ENGINE=$(engine_of "$1") node_config "$1" | awk -v more="${CHAOS_DPDK:-}" '
 		{ print }
 		more != "" && /^    idle:/ { print "    " more }' |
-		sed "s/^    hugepages: false/    hugepages: ${HUGEPAGES:-false}/"
+		sed "s/^    hugepages: false/    hugepages: ${HUGEPAGES:-false}/; s/^  name: $1\$/  name: $1-$TB_ID/"
+}
+
+# chaos_end: EAL's directory has the node's name, which is this testbed's alone, so that others' engines
+# aren't counted with it.
+chaos_end() {
+	testbed_remove
+	[ -z "${TB_ID:-}" ] || rm -rf "/run/dpdk/fairway-lb1-$TB_ID"
 }
 
 engine_of() { [ "$1" = lb1 ] && echo dpdk || echo xdp; }

@@ -149,7 +149,7 @@ step_grow() {
 	engine_returns grown-returns
 }
 
-trap 'testbed_remove' EXIT
+trap 'chaos_end' EXIT
 trap 'exit 143' TERM INT
 LAST=203.0.113.81
 chaos_begin

@@ -78,7 +78,7 @@ step_held() {
 	hold_within 20 'started again it serves' vips_have_next_hops 2
 }
 
-trap 'testbed_remove' EXIT
+trap 'chaos_end' EXIT
 trap 'exit 143' TERM INT
 chaos_begin
 mkfifo "$TB/holder"

@@ -164,7 +164,7 @@ lb1_up() {
 
 daemon_answers() { [ "$(cli lb1 --json status 2>/dev/null | jq -r .process.state)" != '' ]; }
 
-trap 'testbed_remove' EXIT
+trap 'chaos_end' EXIT
 trap 'exit 143' TERM INT
 AS=()
 lb1_up
