@@ -448,12 +448,17 @@ TEST_F(Edge, MetricsAreWellFormedAndTellWhatTheApiTells)
 	write_config(swapped(yaml(), "listen: none", "listen: \"127.0.0.1:9477\""));
 	start_reals();
 	start();
+	std::string text;
 	ASSERT_TRUE(eventually([&] {
-		return get("status.get", "reals.up") == "2" &&
-		       get("status.get", "vips.announced") == "1";
-	}));
+		text = sh(curl + "http://127.0.0.1:9477/metrics");
+		return text.find(
+			       "fairway_vip_announced{vip=\"web\",address=\"203.0.113.80\"} 1\n") !=
+			       std::string::npos &&
+		       text.find("fairway_real_up{pool=\"web\",real=\"10.9.0.2\"} 1\n") !=
+			       std::string::npos;
+	})) << text;
 	send_packets(7);
-	std::string text = sh(curl + "http://127.0.0.1:9477/metrics");
+	text = sh(curl + "http://127.0.0.1:9477/metrics");
 	std::stringstream lines(text);
 
 	while (std::getline(lines, line)) {
