@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -58,7 +59,7 @@ TEST(Decode, EveryScenariosFrameCutAnywhereIsCoveredWhole)
 			const size_t bytes = len == cut_max ? all.size() : len;
 			auto frame = std::make_unique<uint8_t[]>(bytes);
 
-			memcpy(frame.get(), all.data(), bytes);
+			std::copy_n(all.data(), bytes, frame.get());
 			expect_covered(frame.get(), bytes, 6080);
 			ASSERT_FALSE(words(frame.get(), bytes, 6080).empty());
 		}
