@@ -342,8 +342,8 @@ static int set_service(struct race_changes *c, uint32_t service, struct err *err
 		.ports = s->ports,
 		.hash = now->hash,
 		.quic = s->flows == RACE_NAMED,
-		/* A worker that is kept from its CPU looks at the clock of seconds ago: a quarter of
-		 * an hour ahead is never met. */
+		/* A worker that is kept from its CPU looks at the clock of seconds ago: a quarter
+		 * of an hour ahead is never met. */
 		.syn_rate = now->limited    ? 10
 			    : now->generous ? 1000000
 					    : 0,
