@@ -123,4 +123,14 @@ TEST_F(Ahead, SurvivesTablesThatPointOutside)
 	EXPECT_EQ(burst({frame, frame}), 0U);
 }
 
+TEST_F(Ahead, CountsPacketsInARowAtOnceAndNoneOutsideTheRow)
+{
+	core_count_many(&t, 70, 3, 180);
+	core_count_many(&t, 70, 2, 90);
+	EXPECT_EQ(t.counters[70].packets, 5U);
+	EXPECT_EQ(t.counters[70].bytes, 270U);
+	core_count_many(&t, t.dims.counter_stride, 1, 1);
+	EXPECT_EQ(t.counters[t.dims.counter_stride].packets, 0U) << "the next worker's row";
+}
+
 } // namespace

@@ -212,6 +212,14 @@ void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint
 	}
 }
 
+void core_count_many(const struct lb_tables *t, uint32_t counter, uint32_t packets, uint64_t bytes)
+{
+	const struct lb_moment moment = {0};
+	const struct lb_target target = lb_memory_target(t, 0, 0, &moment);
+
+	lb_count_many(&target, counter, packets, bytes);
+}
+
 int core_at(struct core_bytes frame, uint32_t offset, uint32_t bytes)
 {
 	return lb_at(frame.at, frame.at + frame.len, offset, bytes) != (void *)0;

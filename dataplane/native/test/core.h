@@ -81,6 +81,9 @@ int core_decide(const struct lb_tables *t, const struct lb_moment *moment, struc
 void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
 		uint32_t ret_ahead[], uint32_t ret_common[]);
 
+/* memory_target.h, by worker 0 */
+void core_count_many(const struct lb_tables *t, uint32_t counter, uint32_t packets, uint64_t bytes);
+
 /* packet.h: is there room for so many bytes at an offset? */
 int core_at(struct core_bytes frame, uint32_t offset, uint32_t bytes);
 
