@@ -43,8 +43,15 @@ settled() {
 		[ "$(entries_now)" = 0 ]
 }
 
-# change WORDS...: does it, and has so many connections pass after it, none of which fails.
+checked() {
+	[ "$(cli lb1 --json real list |
+		jq '[.reals[] | select(.state != "up" and .state != "draining")] | length')" = 0 ]
+}
+
+# change WORDS...: does it, and has so many connections pass after it, none of which fails. On a busy
+# machine a check may just have failed elsewhere, and then taking one more out is refused.
 change() {
+	wait_until 10 checked || hold 'all real servers that are wanted are up' false
 	traffic_mark change
 	real_change "$@" || die "refused: real $*: $(tail -n 3 "$TB/changes.log")"
 	# The next change mustn't find a pool whose real servers are still being checked.
