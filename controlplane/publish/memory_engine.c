@@ -8,25 +8,6 @@ static struct lb_tables *tables(void *arg)
 	return &((struct publish_memory *)arg)->tables;
 }
 
-/* What workers write stays the same memory as long as it keeps its size. */
-static void keep_workers_tables(struct lb_tables *grown, struct lb_tables *old)
-{
-	struct lb_tables t = *grown;
-
-	if (t.dims.flow_buckets == old->dims.flow_buckets) {
-		grown->flows = old->flows;
-		old->flows = t.flows;
-	}
-	if (t.dims.fragment_buckets == old->dims.fragment_buckets) {
-		grown->fragments = old->fragments;
-		old->fragments = t.fragments;
-	}
-	if (t.dims.limits == old->dims.limits) {
-		grown->limits = old->limits;
-		old->limits = t.limits;
-	}
-}
-
 static int grow(void *arg, const struct lb_dims *dims, const struct publish_move *move,
 		struct err *err)
 {
@@ -42,7 +23,7 @@ static int grow(void *arg, const struct lb_dims *dims, const struct publish_move
 		return rc;
 	}
 	move->carry(move->arg, &grown, &m->tables);
-	keep_workers_tables(&grown, &m->tables);
+	native_tables_exchange(&grown, &m->tables);
 	native_tables_fini(&m->tables);
 	m->tables = grown;
 	return 0;

@@ -18,6 +18,9 @@
 int native_tables_init(struct lb_tables *tables, const struct lb_dims *dims)
 	__attribute__((warn_unused_result));
 void native_tables_fini(struct lb_tables *tables);
+/* What workers write (flows, fragments, limits) stays the same memory in a larger set as long as it
+ * keeps its size: the two sets exchange it. */
+void native_tables_exchange(struct lb_tables *grown, struct lb_tables *old);
 
 /* A frame in a buffer: data may move, into the headroom before it or away, and len shrink. */
 struct native_frame {

@@ -56,3 +56,21 @@ void native_tables_fini(struct lb_tables *tables)
 	free(tables->counters);
 	memset(tables, 0, sizeof(*tables));
 }
+
+void native_tables_exchange(struct lb_tables *grown, struct lb_tables *old)
+{
+	struct lb_tables t = *grown;
+
+	if (t.dims.flow_buckets == old->dims.flow_buckets) {
+		grown->flows = old->flows;
+		old->flows = t.flows;
+	}
+	if (t.dims.fragment_buckets == old->dims.fragment_buckets) {
+		grown->fragments = old->fragments;
+		old->fragments = t.fragments;
+	}
+	if (t.dims.limits == old->dims.limits) {
+		grown->limits = old->limits;
+		old->limits = t.limits;
+	}
+}

@@ -165,25 +165,6 @@ static struct lb_tables *tables(void *arg)
 	return ((struct race *)arg)->tables;
 }
 
-/* What workers write stays the same memory as long as it keeps its size. */
-static void share_workers_tables(struct lb_tables *grown, struct lb_tables *old)
-{
-	struct lb_tables t = *grown;
-
-	if (t.dims.flow_buckets == old->dims.flow_buckets) {
-		grown->flows = old->flows;
-		old->flows = t.flows;
-	}
-	if (t.dims.fragment_buckets == old->dims.fragment_buckets) {
-		grown->fragments = old->fragments;
-		old->fragments = t.fragments;
-	}
-	if (t.dims.limits == old->dims.limits) {
-		grown->limits = old->limits;
-		old->limits = t.limits;
-	}
-}
-
 static void put_in_force(struct race *r, struct lb_tables *t)
 {
 	__atomic_store_n(&r->tables, t, __ATOMIC_SEQ_CST);
@@ -208,12 +189,12 @@ static int grow(void *arg, const struct lb_dims *dims, const struct publish_move
 	}
 	/* The old set goes on with the memory that it shares with the new one, so that its own
 	 * struct stays as it is while workers read it. */
-	share_workers_tables(grown, &kept);
+	native_tables_exchange(grown, &kept);
 	if (r->mistake == RACE_NO_FILL)
 		put_in_force(r, grown);
 	rc = move->fill(move->arg, grown, old, err);
 	if (rc) {
-		share_workers_tables(&kept, grown);
+		native_tables_exchange(&kept, grown);
 		free_tables(grown);
 		return rc;
 	}
