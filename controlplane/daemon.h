@@ -173,6 +173,9 @@ struct daemon_change {
 	char brake[256]; /* why it needs force, "" when it doesn't */
 };
 void daemon_change_fini(struct daemon_change *c);
+/* What another configuration or intent changes, all else as it is at this moment. 0 or -ENOMEM. */
+int daemon_diff(struct daemon *d, const struct config *cfg, const struct vip_intent *intent,
+		struct vip_changes *ret) __attribute__((warn_unused_result));
 /* 0, -ENOMEM, or -EOPNOTSUPP with words for what only a restart can change. */
 int daemon_change_plan(struct daemon *d, const struct config *cfg, struct daemon_change *ret,
 		       struct err *err) __attribute__((warn_unused_result));

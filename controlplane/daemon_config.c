@@ -212,12 +212,32 @@ void daemon_change_fini(struct daemon_change *c)
 	vip_changes_fini(&c->changes);
 }
 
+int daemon_diff(struct daemon *d, const struct config *cfg, const struct vip_intent *intent,
+		struct vip_changes *ret)
+{
+	struct vip_desired was, want;
+	struct vip_inputs in;
+	int rc;
+
+	/* What was reconciled last may be older than a check's last word. */
+	daemon_inputs(d, d->cfg, &d->intent, &in);
+	rc = vip_desired_make(&in, &was);
+	if (rc < 0)
+		return rc;
+	daemon_inputs(d, cfg, intent, &in);
+	rc = vip_desired_make(&in, &want);
+	if (rc == 0) {
+		rc = vip_diff(d->cfg, &was, cfg, &want, ret);
+		vip_desired_fini(&want);
+	}
+	vip_desired_fini(&was);
+	return rc;
+}
+
 int daemon_change_plan(struct daemon *d, const struct config *cfg, struct daemon_change *ret,
 		       struct err *err)
 {
 	struct daemon_change change = {.brake = ""};
-	struct vip_desired want;
-	struct vip_inputs in;
 	struct err why;
 	int rc = needs_restart(&d->cfg->node, &cfg->node, err);
 
@@ -226,12 +246,7 @@ int daemon_change_plan(struct daemon *d, const struct config *cfg, struct daemon
 	rc = bgp_apply(NULL, cfg, err);
 	if (rc < 0)
 		return rc;
-	daemon_inputs(d, cfg, &d->intent, &in);
-	rc = vip_desired_make(&in, &want);
-	if (rc == 0) {
-		rc = vip_diff(d->cfg, &d->desired, cfg, &want, &change.changes);
-		vip_desired_fini(&want);
-	}
+	rc = daemon_diff(d, cfg, &d->intent, &change.changes);
 	if (rc < 0)
 		return err_set(err, rc, "%s", strerror(-rc));
 	if (vip_brake_removals(d->cfg, cfg, &why) < 0)

@@ -82,8 +82,10 @@ int change_config(struct daemon *d, struct config *cfg, bool force, bool guard_w
 /* Error needs_force; returns -1. */
 int fail_brake(struct api_reply *reply, const char *brake, const char *why,
 	       const struct vip_changes *changes);
-/* The first announced VIP that the changes take off the air, or NULL. */
-const char *withdrawn_vip(const struct vip_changes *changes);
+/* The first change that takes an announced VIP off the air, or NULL. */
+const struct vip_change *withdrawal(const struct vip_changes *changes);
+/* It has one, and that needs force. */
+int fail_withdrawal(struct api_reply *reply, const struct vip_changes *changes);
 void tell_changes(const struct vip_changes *changes);
 int fail_plan(struct api_reply *reply, int rc, const struct err *err);
 

@@ -18,14 +18,23 @@ int fail_brake(struct api_reply *reply, const char *brake, const char *why,
 	return api_data(reply, "plan", doc_plan(changes));
 }
 
-/* Does the change take an announced VIP off the air? */
-const char *withdrawn_vip(const struct vip_changes *changes)
+/* What takes an announced VIP off the air, or NULL. */
+const struct vip_change *withdrawal(const struct vip_changes *changes)
 {
 	for (size_t i = 0; i < changes->n; i++) {
 		if (strcmp(changes->items[i].action, "withdraw") == 0)
-			return changes->items[i].name;
+			return &changes->items[i];
 	}
 	return NULL;
+}
+
+int fail_withdrawal(struct api_reply *reply, const struct vip_changes *changes)
+{
+	const struct vip_change *c = withdrawal(changes);
+	char why[sizeof(c->name) + sizeof(c->text) + 32];
+
+	snprintf(why, sizeof(why), "this takes VIP %s off the air: %s", c->name, c->text);
+	return fail_brake(reply, VIP_BRAKE_WITHDRAWAL, why, changes);
 }
 
 int fail_plan(struct api_reply *reply, int rc, const struct err *err)
@@ -66,12 +75,8 @@ int change_config(struct daemon *d, struct config *cfg, bool force, bool guard_w
 	rc = 0;
 	if (!force && change.brake[0]) {
 		rc = fail_brake(reply, VIP_BRAKE_REMOVALS, change.brake, &change.changes);
-	} else if (!force && guard_withdrawal && withdrawn_vip(&change.changes)) {
-		char why[256];
-
-		snprintf(why, sizeof(why), "this withdraws VIP %.100s: its pool would be too small",
-			 withdrawn_vip(&change.changes));
-		rc = fail_brake(reply, VIP_BRAKE_WITHDRAWAL, why, &change.changes);
+	} else if (!force && guard_withdrawal && withdrawal(&change.changes)) {
+		rc = fail_withdrawal(reply, &change.changes);
 	}
 	if (rc < 0) {
 		config_free(cfg);

@@ -25,17 +25,9 @@ static int list_changes(struct daemon *d, const struct vip_intent *intent,
 			const struct vip_change *act, struct vip_changes *ret)
 {
 	struct vip_changes routes, list = {0};
-	struct vip_desired want;
-	struct vip_inputs in;
 	struct vip_change *c;
-	int rc;
+	int rc = daemon_diff(d, d->cfg, intent, &routes);
 
-	daemon_inputs(d, d->cfg, intent, &in);
-	rc = vip_desired_make(&in, &want);
-	if (rc < 0)
-		return rc;
-	rc = vip_diff(d->cfg, &d->desired, d->cfg, &want, &routes);
-	vip_desired_fini(&want);
 	if (rc < 0)
 		return rc;
 	for (size_t pass = 0; pass < 2; pass++) {
@@ -93,18 +85,15 @@ static int change_intent(struct daemon *d, struct vip_intent *intent, const stru
 {
 	struct vip_changes changes;
 	struct err err;
-	char why[256];
 	int rc = list_changes(d, intent, act, &changes);
 
 	if (rc < 0) {
 		vip_intent_fini(intent);
 		return api_fail(reply, API_INTERNAL_ERROR, "out of memory");
 	}
-	if (guard && !force && withdrawn_vip(&changes)) {
-		snprintf(why, sizeof(why), "this withdraws VIP %.100s: its pool would be too small",
-			 withdrawn_vip(&changes));
+	if (guard && !force && withdrawal(&changes)) {
 		vip_intent_fini(intent);
-		rc = fail_brake(reply, VIP_BRAKE_WITHDRAWAL, why, &changes);
+		rc = fail_withdrawal(reply, &changes);
 	} else if (put_in_force(d, intent, &err) < 0) {
 		vip_intent_fini(intent);
 		rc = api_fail(reply, API_FAILED, "%s", err.text);

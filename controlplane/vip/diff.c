@@ -74,12 +74,15 @@ static void diff_withdrawals(struct differ *d)
 {
 	for (size_t i = 0; d->was && i < d->was->state.n_routes; i++) {
 		const struct prefix *addr = &d->was->state.routes[i].address;
+		const char *vip = vip_at(d->was_cfg, addr);
+		const struct vip_report *left = vip_desired_vip(d->want, vip);
+		const char *why = left && !left->announce ? left->reason : NULL;
 		char buf[ADDR_STRLEN];
 
 		if (vip_state_announced(&d->want->state, addr))
 			continue;
-		hurt(vip_changes_add(&d->list, "withdraw", "vip", vip_at(d->was_cfg, addr),
-				     "withdraw %s", prefix_format(addr, buf)),
+		hurt(vip_changes_add(&d->list, "withdraw", "vip", vip, "withdraw %s%s%.180s",
+				     prefix_format(addr, buf), why ? ": " : "", why ? why : ""),
 		     "connections to it move to other nodes; they go on where those have the same "
 		     "view of the pool");
 	}

@@ -74,7 +74,8 @@ TEST(Diff, EmptyingAPoolWithdrawsFirst)
 	auto list = changes(node_with(2, 1), node_with(0, 1));
 
 	ASSERT_EQ(list.size(), 3u);
-	EXPECT_EQ(list[0], "withdraw vip: withdraw 203.0.113.1/32 !");
+	EXPECT_EQ(list[0], "withdraw vip: withdraw 203.0.113.1/32: pool web has 0 of 0 reals up "
+			   "(min_healthy 1) !");
 }
 
 TEST(Diff, AChangedSeedAndNeighbourSayWhomTheyHurt)

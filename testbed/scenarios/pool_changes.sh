@@ -48,12 +48,11 @@ checked() {
 		jq '[.reals[] | select(.state != "up" and .state != "draining")] | length')" = 0 ]
 }
 
-# change WORDS...: does it, and has so many connections pass after it, none of which fails. On a busy
-# machine a check may just have failed elsewhere, and then taking one more out is refused.
+# change WORDS...: does it, and has so many connections pass after it, none of which fails.
 change() {
 	wait_until 10 checked || hold 'all real servers that are wanted are up' false
 	traffic_mark change
-	real_change "$@" || die "refused: real $*: $(tail -n 3 "$TB/changes.log")"
+	real_change "$@" || { cat "$TB/changes.log" >&2; hold "real $* is taken" false; }
 	# The next change mustn't find a pool whose real servers are still being checked.
 	[[ $2 != add && $2 != enable ]] || wait_until 10 real_is "$1" up || hold "$1 comes up" false
 	wait_until 10 traffic_flows change 30 || hold "connections flow after: $*" false
@@ -73,21 +72,21 @@ each_change() {
 
 # random_changes N: at least two real servers take new connections at any time.
 random_changes() {
-	local left=$1 name verb
+	local left=$1 name VERB
 	declare -A state=()
 	for name in "${REALS[@]}"; do
 		state[$name]=in
 	done
 	while [ "$left" -gt 0 ]; do
 		name=${REALS[RANDOM % ${#REALS[@]}]}
-		verb=$(random_verb "${state[$name]}" "$(printf '%s\n' "${state[@]}" | grep -c in)") || continue
-		case $verb in
+		random_verb "${state[$name]}" "$(printf '%s\n' "${state[@]}" | grep -cx in)" || continue
+		case $VERB in
 		add | enable) state[$name]=in ;;
 		drain) state[$name]=drained ;;
 		remove) state[$name]=out ;;
 		esac
 		# shellcheck disable=SC2086 # "set weight N"
-		change "$name" $verb
+		change "$name" $VERB
 		left=$((left - 1))
 	done
 	for name in "${REALS[@]}"; do
@@ -97,16 +96,17 @@ random_changes() {
 	good "$1 changes at random: no connection broke"
 }
 
-# random_verb STATE IN: what may be done to a real server of that state, so many taking connections.
+# random_verb STATE IN: what may be done to a real server of that state, so many taking connections,
+# to VERB. No $(...): a subshell has random numbers of its own, not those of the seed.
 random_verb() {
 	case $1 in
-	out) echo add ;;
-	drained) echo enable ;;
+	out) VERB=add ;;
+	drained) VERB=enable ;;
 	in)
 		case $((RANDOM % 3)) in
-		0) [ "$2" -gt 2 ] && echo drain ;;
-		1) [ "$2" -gt 2 ] && echo remove ;;
-		2) echo "set weight $((10 + RANDOM % 300))" ;;
+		0) VERB=drain && [ "$2" -gt 2 ] ;;
+		1) VERB=remove && [ "$2" -gt 2 ] ;;
+		2) VERB="set weight $((10 + RANDOM % 300))" ;;
 		esac
 		;;
 	esac
