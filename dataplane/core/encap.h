@@ -94,9 +94,16 @@ struct lb_inner {
 	__u32 id_flags; /* second word of an outer IPv4 header, as it stands in memory */
 };
 
+/* An atomic datagram needs no ID (RFC 6864); others keep the inner's, told apart by flow. */
+LB_ALWAYS_INLINE __u32 lb_outer_id4(__be16 inner_id, __be16 inner_flags_offset, __u32 entropy)
+{
+	return inner_flags_offset & LB_BE16(LB_IP4_DF)
+		       ? LB_BE32(LB_IP4_DF)
+		       : LB_BE32((LB_HOST16(inner_id) ^ (entropy & 0xffff)) << 16);
+}
+
 LB_ALWAYS_INLINE struct lb_inner lb_read_inner(const void *inner, __u8 family, __u32 entropy)
 {
-	const __u32 df = LB_BE32(LB_IP4_DF);
 	struct lb_inner in;
 
 	if (family == 4) {
@@ -104,15 +111,11 @@ LB_ALWAYS_INLINE struct lb_inner lb_read_inner(const void *inner, __u8 family, _
 
 		in.tos = ip->tos;
 		in.protocol = LB_IPPROTO_IPIP;
-		/* An atomic datagram needs no ID (RFC 6864); others keep the inner's, told apart by
-		 * flow. */
-		in.id_flags = df;
-		if (!(ip->flags_offset & LB_BE16(LB_IP4_DF)))
-			in.id_flags = LB_BE32((LB_HOST16(ip->id) ^ (entropy & 0xffff)) << 16);
+		in.id_flags = lb_outer_id4(ip->id, ip->flags_offset, entropy);
 	} else {
 		in.tos = (LB_HOST16(*(const __be16 *)inner) >> 4) & 0xff;
 		in.protocol = LB_IPPROTO_IPV6;
-		in.id_flags = df;
+		in.id_flags = LB_BE32(LB_IP4_DF);
 	}
 	return in;
 }
@@ -127,24 +130,46 @@ LB_ALWAYS_INLINE void lb_write_gue(struct lb_udp *udp, const struct lb_decision 
 	lb_put32(&udp->length, LB_BE32((sizeof(*udp) + d->ip_length) << 16));
 }
 
-/* The checksum is summed in the words' memory order, two words at a time (RFC 1071 section 2). udp:
- * bytes of a UDP header between this one and the inner packet. */
+/* An outer IPv4 header but for the destination: its words as they stand in memory. */
+struct lb_outer4 {
+	__u32 first; /* version, TOS, length */
+	__u32 id_flags;
+	__u32 ttl; /* and protocol, no checksum */
+	__be32 src;
+	__u16 checksum;
+};
+
+/* length: all that the header says follows its start. base: lb_real.checksum_base. The checksum is
+ * summed in the words' memory order, two words at a time (RFC 1071 section 2). */
+LB_ALWAYS_INLINE struct lb_outer4 lb_outer4(__u32 tos, __u32 length, __u32 id_flags, __u32 protocol,
+					    __be32 src, __u32 base)
+{
+	struct lb_outer4 o = {
+		.first = LB_BE32(0x45000000U | tos << 16 | length),
+		.id_flags = id_flags,
+		.ttl = LB_BE32((__u32)LB_OUTER_TTL << 24 | protocol << 16),
+		.src = src,
+	};
+
+	o.checksum = lb_checksum_fold48((__u64)base + o.first + o.id_flags + o.ttl + o.src);
+	return o;
+}
+
+/* udp: bytes of a UDP header between this one and the inner packet. */
 LB_ALWAYS_INLINE void lb_write_outer4(struct lb_ip4 *ip, const struct lb_inner *in,
 				      const struct lb_decision *d, __u32 udp)
 {
 	const struct lb_real *r = d->real_record;
-	const __u32 protocol = udp ? LB_IPPROTO_UDP : in->protocol;
-	const __u32 first =
-		LB_BE32(0x45000000U | in->tos << 16 | (__u32)(sizeof(*ip) + udp + d->ip_length));
-	const __u32 third = LB_BE32((__u32)LB_OUTER_TTL << 24 | protocol << 16);
-	const __be32 src = r->source[0] ^ (d->entropy & r->source_mask);
-	const __u64 sum = (__u64)r->checksum_base + first + in->id_flags + third + src;
+	const struct lb_outer4 o =
+		lb_outer4(in->tos, (__u32)sizeof(*ip) + udp + d->ip_length, in->id_flags,
+			  udp ? LB_IPPROTO_UDP : in->protocol,
+			  r->source[0] ^ (d->entropy & r->source_mask), r->checksum_base);
 
-	lb_put32(ip, first);
-	lb_put32(&ip->id, in->id_flags);
-	lb_put32(&ip->ttl, third);
-	ip->checksum = lb_checksum_fold48(sum);
-	lb_put32(ip->src, src);
+	lb_put32(ip, o.first);
+	lb_put32(&ip->id, o.id_flags);
+	lb_put32(&ip->ttl, o.ttl);
+	ip->checksum = o.checksum;
+	lb_put32(ip->src, o.src);
 	lb_put32(ip->dst, r->addr[0]);
 }
 

@@ -64,6 +64,20 @@ LB_ALWAYS_INLINE enum lb_verdict lb_reason_verdict(enum lb_reason reason)
 								     : (int)LB_DROP)
 LB_ASSERT(1 LB_REASONS(LB_REASON_IN_ORDER), "the list of reasons goes by verdict");
 
+/* A header that says it has less than is required, or more than there is: length is what the IP
+ * header leaves for it. first: of a first fragment, which holds less than a UDP header says. */
+LB_ALWAYS_INLINE int lb_tcp_length_fits(__u32 length, __u8 data_offset)
+{
+	const __u32 header = (data_offset >> 4) * 4U;
+
+	return header >= sizeof(struct lb_tcp) && header <= length;
+}
+
+LB_ALWAYS_INLINE int lb_udp_length_fits(__u32 length, __u32 udp_length, int first)
+{
+	return udp_length >= sizeof(struct lb_udp) && (first || udp_length <= length);
+}
+
 /* The TCP or UDP header of a packet for a VIP: whole, and true to itself. length is what the IP
  * header leaves for it; whole says that the frame is known to hold 20 bytes of it, first that it is
  * a first fragment, which holds less than a UDP header says. */
@@ -72,22 +86,18 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 {
 	if (LB_LIKELY(protocol == LB_IPPROTO_TCP)) {
 		const struct lb_tcp *tcp = l4;
-		__u32 header;
 
 		if (length < sizeof(*tcp) || (!whole && (const void *)(tcp + 1) > end))
 			return LB_REASON_l4_truncated;
-		header = (tcp->data_offset >> 4) * 4;
-		if (header < sizeof(*tcp) || header > length)
+		if (!lb_tcp_length_fits(length, tcp->data_offset))
 			return LB_REASON_tcp_header_length;
 	} else {
 		const struct lb_udp *udp = l4;
-		__u32 udp_length;
 
 		/* uncovered: who isn't sure has looked for 8 bytes, the verifier forgets it */
 		if (length < sizeof(*udp) || (!whole && (const void *)(udp + 1) > end))
 			return LB_REASON_l4_truncated;
-		udp_length = LB_HOST16(udp->length);
-		if (udp_length < sizeof(*udp) || (!first && udp_length > length))
+		if (!lb_udp_length_fits(length, LB_HOST16(udp->length), first))
 			return LB_REASON_udp_length;
 	}
 	return LB_REASON_forwarded;
@@ -96,21 +106,25 @@ LB_ALWAYS_INLINE enum lb_reason lb_check_l4(const void *l4, const void *end, __u
 /* ---- the common case: a whole, untagged TCP or UDP packet for the very port of a service that
  * asks for nothing special, in a slot that never changed. Its steps, each of which says 0 when the
  * packet is not of that kind, are taken one after another here and, for a burst of packets, step by
- * step in burst.h ---- */
+ * step in ahead.h and columns.h ---- */
+
+/* An IPv4 header of the common kind: length is what it says follows it, room what does. */
+LB_ALWAYS_INLINE int lb_common_values4(__u8 version_ihl, __u32 length, __u64 room,
+				       __be16 flags_offset, __u8 protocol, __be32 src, __be32 dst)
+{
+	return version_ihl == 0x45 && length <= room &&
+	       !(flags_offset & LB_BE16(LB_IP4_FRAGMENT)) &&
+	       (protocol == LB_IPPROTO_TCP || protocol == LB_IPPROTO_UDP) && src != dst &&
+	       !lb_martian4(src);
+}
 
 /* What follows an IPv4 header of the common kind, whose frame holds 20 bytes behind it. */
 LB_ALWAYS_INLINE int lb_common_length4(const struct lb_ip4 *ip, const void *end, __u32 *ret_length)
 {
-	const __u64 room = (__u64)(end - (const void *)(ip + 1));
-	const __u32 src = lb_get32(ip->src);
-
 	*ret_length = LB_HOST16(ip->total_length) - (__u32)sizeof(*ip);
-	if (ip->version_ihl != 0x45 || *ret_length > room ||
-	    (ip->flags_offset & LB_BE16(LB_IP4_FRAGMENT)))
-		return 0;
-	if (ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP)
-		return 0;
-	return src != lb_get32(ip->dst) && !lb_martian4(src);
+	return lb_common_values4(ip->version_ihl, *ret_length,
+				 (__u64)(end - (const void *)(ip + 1)), ip->flags_offset,
+				 ip->protocol, lb_get32(ip->src), lb_get32(ip->dst));
 }
 
 LB_ALWAYS_INLINE int lb_common_length6(const struct lb_ip6 *ip, const void *end, __u32 *ret_length)

@@ -109,8 +109,8 @@ static inline void lb_count_many(const struct lb_target *t, __u32 counter, __u32
 				 __u64 bytes)
 {
 	if (counter < t->tables->dims.counter_stride) {
-		t->row[counter].packets += packets;
-		t->row[counter].bytes += bytes;
+		LB_WRITE(t->row[counter].packets, t->row[counter].packets + packets);
+		LB_WRITE(t->row[counter].bytes, t->row[counter].bytes + bytes);
 	}
 }
 

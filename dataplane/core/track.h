@@ -39,12 +39,25 @@ LB_ALWAYS_INLINE void lb_track_write(struct lb_bucket *b, __u64 *place, __u64 se
 		lb_bucket_put(b, entry);
 }
 
-/* The real of a flow whose slot is tracked. slot counts from the start of the slots table; hash is
- * that of the whole 5-tuple; how: LB_TRACK_*. */
-LB_GLOBAL_SUBPROGRAM __u32 lb_track_real(const struct lb_target *t, __u32 slot, __u32 current,
-					 __u64 hash, __u32 how)
+/* What is to be remembered of a flow. */
+struct lb_track {
+	struct lb_bucket *bucket; /* NULL: nothing */
+	__u64 *place;             /* of the flow's entry as it was seen; NULL: it has none */
+	__u64 seen;
+	__u64 entry; /* what it is to be; 0: to be forgotten */
+};
+
+LB_ALWAYS_INLINE void lb_track_remember(const struct lb_track *track)
 {
-	LB_GIVEN(t);
+	if (track->bucket)
+		lb_track_write(track->bucket, track->place, track->seen, track->entry);
+}
+
+/* The real of a flow whose slot is tracked; nothing is written yet. slot counts from the start of
+ * the slots table; hash is that of the whole 5-tuple; how: LB_TRACK_*. */
+LB_ALWAYS_INLINE __u32 lb_track_choose(const struct lb_target *t, __u32 slot, __u32 current,
+				       __u64 hash, __u32 how, struct lb_track *ret_track)
+{
 	const struct lb_node *node = lb_table_node(t);
 	const __u32 previous = lb_slot_previous(t, slot);
 	const int writes = !(how & LB_TRACK_READ) && lb_may_write(t);
@@ -53,24 +66,34 @@ LB_GLOBAL_SUBPROGRAM __u32 lb_track_real(const struct lb_target *t, __u32 slot, 
 	__u64 seen = 0, *place = b ? lb_bucket_find(b, hash, &seen) : (void *)0;
 	__u32 real = current;
 
+	*ret_track =
+		(struct lb_track){.bucket = writes ? b : (void *)0, .place = place, .seen = seen};
 	if (!(how & LB_TRACK_NEW)) {
 		if (place && lb_real_alive(t, lb_flow_real(seen))) {
-			const __u64 now = (seen & ~LB_FLOW_STAMP_MASK) | LB_FLOW_CONFIRMED |
-					  (__u64)(LB_READ_ANY(node->flow_stamp) & 0xff)
-						  << LB_FLOW_STAMP_LOW;
-
-			if (now != seen && writes)
-				lb_replace64(place, seen, now);
+			ret_track->entry = (seen & ~LB_FLOW_STAMP_MASK) | LB_FLOW_CONFIRMED |
+					   (__u64)(LB_READ_ANY(node->flow_stamp) & 0xff)
+						   << LB_FLOW_STAMP_LOW;
+			if (ret_track->entry == seen)
+				ret_track->bucket = (void *)0;
 			return lb_flow_real(seen);
 		}
 		if (previous && lb_real_alive(t, previous))
 			real = previous;
 	}
-	if (b && writes)
-		lb_track_write(b, place, seen,
-			       unsettled && real
-				       ? lb_flow_entry(hash, real, LB_READ_ANY(node->flow_stamp))
-				       : 0);
+	if (unsettled && real)
+		ret_track->entry = lb_flow_entry(hash, real, LB_READ_ANY(node->flow_stamp));
+	return real;
+}
+
+/* The same, and it is remembered. */
+LB_GLOBAL_SUBPROGRAM __u32 lb_track_real(const struct lb_target *t, __u32 slot, __u32 current,
+					 __u64 hash, __u32 how)
+{
+	LB_GIVEN(t);
+	struct lb_track track;
+	const __u32 real = lb_track_choose(t, slot, current, hash, how, &track);
+
+	lb_track_remember(&track);
 	return real;
 }
 

@@ -8,6 +8,7 @@
 
 #include "dataplane/core/ahead.h"
 #include "dataplane/core/forward.h"
+#include "dataplane/dpdk/burst.h"
 
 /* The core looks at the first segment; a frame whose first one is shorter than any headers gets its
  * bytes together before. */
@@ -61,20 +62,21 @@ static inline int cut_tail(struct rte_mbuf *mbuf, uint32_t bytes)
 /* ---- what becomes of one ---- */
 
 /* The headers of a whole frame of one segment: what lies behind its packet is cut off and room is
- * made for them at once. */
+ * made for them at once. That the frame holds any of what they take over is known. */
 static __rte_always_inline int encapsulate_whole(struct rte_mbuf *mbuf, const struct lb_decision *d,
-						 const void *end, uint32_t grow_bytes)
+						 uint32_t grow_bytes)
 {
-	const uint32_t padding = grow_bytes ? d->padding : 0;
+	const uint32_t known = (uint32_t)(sizeof(struct lb_eth) + sizeof(struct lb_ip4));
 	uint8_t *data;
 
 	if (unlikely(mbuf->data_off < grow_bytes))
 		return -1;
 	mbuf->data_off = (uint16_t)(mbuf->data_off - grow_bytes);
-	mbuf->data_len = (uint16_t)(mbuf->data_len + grow_bytes - padding);
+	if (grow_bytes)
+		mbuf->data_len = (uint16_t)(sizeof(struct lb_eth) + grow_bytes + d->ip_length);
 	mbuf->pkt_len = mbuf->data_len;
 	data = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	return lb_write_headers(data, (const uint8_t *)end - padding, d, grow_bytes, 0);
+	return lb_write_headers(data, data + grow_bytes + known, d, grow_bytes, 0);
 }
 
 /* With grow_bytes a constant the headers are written without asking again what they are. */
@@ -103,24 +105,32 @@ encapsulate_by_kind(struct rte_mbuf *mbuf, const struct lb_decision *d, uint32_t
 	}
 }
 
+/* The same for a frame of several segments. Nothing is cut off when there is no room. */
+static int encapsulate_chain(struct rte_mbuf *mbuf, const struct lb_decision *d)
+{
+	const uint32_t l2 = (uint32_t)sizeof(struct lb_eth);
+
+	if (rte_pktmbuf_headroom(mbuf) < d->grow_bytes)
+		return -1;
+	if (d->grow_bytes && cut_tail(mbuf, rte_pktmbuf_pkt_len(mbuf) - l2 - d->ip_length) < 0)
+		return -1;
+	return encapsulate_by_kind(mbuf, d, 0, 0);
+}
+
 static __rte_always_inline int encapsulate_common(struct rte_mbuf *mbuf,
-						  const struct lb_decision *d, const void *end)
+						  const struct lb_decision *d)
 {
 	if (unlikely(mbuf->nb_segs > 1))
-		return cut_tail(mbuf, d->grow_bytes ? rte_pktmbuf_pkt_len(mbuf) -
-							      (uint32_t)sizeof(struct lb_eth) -
-							      d->ip_length
-						    : 0) ||
-		       encapsulate_by_kind(mbuf, d, 0, 0);
+		return encapsulate_chain(mbuf, d);
 	if (likely(d->grow_bytes == LB_GROW_IP4))
-		return encapsulate_whole(mbuf, d, end, LB_GROW_IP4);
+		return encapsulate_whole(mbuf, d, LB_GROW_IP4);
 	if (d->grow_bytes == LB_GROW_IP6)
-		return encapsulate_whole(mbuf, d, end, LB_GROW_IP6);
+		return encapsulate_whole(mbuf, d, LB_GROW_IP6);
 	if (d->grow_bytes == LB_GROW_GUE4)
-		return encapsulate_whole(mbuf, d, end, LB_GROW_GUE4);
+		return encapsulate_whole(mbuf, d, LB_GROW_GUE4);
 	if (d->grow_bytes == LB_GROW_GUE6)
-		return encapsulate_whole(mbuf, d, end, LB_GROW_GUE6);
-	return encapsulate_whole(mbuf, d, end, 0);
+		return encapsulate_whole(mbuf, d, LB_GROW_GUE6);
+	return encapsulate_whole(mbuf, d, 0);
 }
 
 static enum lb_reason forward(const struct lb_target *t, struct rte_mbuf *mbuf,
@@ -238,12 +248,10 @@ static inline uint32_t leaves_by(const struct lb_decision *d)
 
 /* A frame that left the common way. What it needs is made here again: were it shared with the
  * common way, that could keep none of it in registers. */
-static __rte_noinline struct dpdk_fate finish_any(const struct lb_tables *tables, uint32_t worker,
-						  const struct lb_moment *moment,
-						  struct rte_mbuf *mbuf)
+static __rte_noinline struct dpdk_fate finish_any(const struct dpdk_run *run, struct rte_mbuf *mbuf)
 {
 	const struct lb_target t =
-		lb_memory_target(tables, worker, rte_pktmbuf_pkt_len(mbuf), moment);
+		lb_memory_target(run->tables, run->worker, rte_pktmbuf_pkt_len(mbuf), run->moment);
 	struct lb_decision d = {0};
 	struct dpdk_fate fate = {
 		.verdict = lb_reason_verdict(process_any(&t, mbuf, &d)),
@@ -254,57 +262,80 @@ static __rte_noinline struct dpdk_fate finish_any(const struct lb_tables *tables
 	return fate;
 }
 
-static __rte_noinline struct dpdk_fate drop_no_headroom(const struct lb_tables *tables,
-							uint32_t worker, uint32_t bytes)
+static __rte_noinline struct dpdk_fate drop_no_headroom(const struct dpdk_run *run, uint32_t bytes)
 {
-	const struct lb_target t = lb_memory_target(tables, worker, bytes, NULL);
+	const struct lb_target t = lb_memory_target(run->tables, run->worker, bytes, NULL);
 
 	lb_count(&t, LB_REASON_no_headroom, bytes);
 	return (struct dpdk_fate){.verdict = LB_DROP};
+}
+
+/* The last step for one packet. */
+static __rte_always_inline struct dpdk_fate finish(const struct dpdk_run *run,
+						   const struct lb_target *t,
+						   const struct lb_ahead *a, struct rte_mbuf *mbuf,
+						   struct tally *tally)
+{
+	struct lb_decision d;
+
+	if (unlikely(!lb_ahead_real(t, a, end_of(mbuf), &d)))
+		return finish_any(run, mbuf);
+	if (unlikely(encapsulate_common(mbuf, &d)))
+		return drop_no_headroom(run, rte_pktmbuf_pkt_len(mbuf));
+	tally_add(t, tally, d.service_record->counter, d.ip_length);
+	lb_count(t, lb_real_counter(t, d.real), d.ip_length);
+	return (struct dpdk_fate){.verdict = LB_FORWARD, .ifindex = leaves_by(&d)};
+}
+
+struct dpdk_fate dpdk_finish(const struct dpdk_run *run, const struct lb_ahead *a,
+			     struct rte_mbuf *mbuf)
+{
+	const struct lb_target t = lb_memory_target(run->tables, run->worker, 0, run->moment);
+	struct tally tally = {0};
+	const struct dpdk_fate fate = finish(run, &t, a, mbuf, &tally);
+
+	tally_flush(&t, &tally);
+	return fate;
+}
+
+/* Of any kinds, step by step. */
+static bool burst_of_any(const struct dpdk_run *run, struct rte_mbuf **mbufs, uint32_t n,
+			 struct dpdk_fate *ret_fates)
+{
+	/* A copy that nobody else has the address of: its members needn't be read again after each
+	 * store. */
+	const struct lb_tables own = *run->tables;
+	const struct lb_target t = lb_memory_target(&own, run->worker, 0, run->moment);
+	struct tally tally = {0};
+	struct lb_ahead a[DPDK_BURST];
+	struct lb_row row = {.n_waiting = 0};
+	uint32_t odd = 0; /* bits in which a fate differs from being sent as the first one is */
+
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_key(&t, &a[i], i, rte_pktmbuf_mtod(mbufs[i], const void *),
+			     end_of(mbufs[i]), &row);
+	lb_ahead_waiting(&t, a, &row);
+	for (uint32_t i = 0; i < n; i++)
+		lb_ahead_slot(&t, &a[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		ret_fates[i] = finish(run, &t, &a[i], mbufs[i], &tally);
+		odd |= ret_fates[i].verdict ^ LB_FORWARD;
+		odd |= ret_fates[i].ifindex ^ ret_fates[0].ifindex;
+	}
+	tally_flush(&t, &tally);
+	return !odd;
 }
 
 bool dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
 			struct dpdk_fate *ret_fates)
 {
-	/* A copy that nobody else has the address of: its members needn't be read again after each
-	 * store. */
-	const struct lb_tables own = *tables;
-	const struct lb_target t = lb_memory_target(&own, worker, 0, moment);
-	struct tally tally = {0};
-	struct lb_ahead a[DPDK_BURST], *at = a, *before = NULL;
-	uint32_t odd = 0; /* bits in which a fate differs from being sent as the first one is */
+	const struct dpdk_run run = {.tables = tables, .worker = worker, .moment = moment};
+	bool uniform;
 
 	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], const void *));
-	for (uint32_t i = 0; i < n; i++, before = at++) {
-		at->data = rte_pktmbuf_mtod(mbufs[i], const void *);
-		at->end = at->data + rte_pktmbuf_data_len(mbufs[i]);
-		lb_ahead_key(&t, at, before);
-	}
-	before = NULL;
-	for (at = a; at < a + n; before = at++)
-		lb_ahead_service(&t, at, before);
-	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_slot(&t, &a[i]);
-	for (uint32_t i = 0; i < n; i++) {
-		struct lb_decision d;
-
-		if (unlikely(!lb_ahead_real(&t, &a[i], &d))) {
-			ret_fates[i] = finish_any(tables, worker, moment, mbufs[i]);
-			odd |= ret_fates[i].verdict ^ LB_FORWARD;
-		} else if (unlikely(encapsulate_common(mbufs[i], &d, a[i].end))) {
-			ret_fates[i] =
-				drop_no_headroom(tables, worker, (uint32_t)(a[i].end - a[i].data));
-			odd |= ret_fates[i].verdict ^ LB_FORWARD;
-		} else {
-			tally_add(&t, &tally, d.service_record->counter, d.ip_length);
-			lb_count(&t, lb_real_counter(&t, d.real), d.ip_length);
-			ret_fates[i] =
-				(struct dpdk_fate){.verdict = LB_FORWARD, .ifindex = leaves_by(&d)};
-		}
-		odd |= ret_fates[i].ifindex ^ ret_fates[0].ifindex;
-	}
-	tally_flush(&t, &tally);
-	return !odd;
+	if (dpdk_columns()(&run, mbufs, n, ret_fates, &uniform))
+		return uniform;
+	return burst_of_any(&run, mbufs, n, ret_fates);
 }

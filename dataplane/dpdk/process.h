@@ -27,9 +27,16 @@ struct dpdk_fate {
 };
 
 /* The same for up to DPDK_BURST frames at once, at least one, which overlaps their cache misses.
- * True when all of them leave by one interface, so that they needn't be sorted. */
+ * True when all of them leave by one interface, that of ret_fates[0], so that they needn't be
+ * sorted; then the other fates aren't set. */
 bool dpdk_process_burst(const struct lb_tables *tables, uint32_t worker,
 			const struct lb_moment *moment, struct rte_mbuf **mbufs, uint32_t n,
 			struct dpdk_fate *ret_fates);
+
+/* Bits of the vectors that bursts are computed with: the widest that the CPU is good at, unless
+ * told otherwise. Which ones makes no difference but in speed. */
+uint32_t dpdk_vectors(void);
+/* 128, 256 or 512; -ENOTSUP: this CPU hasn't those. */
+int dpdk_vectors_use(uint32_t bits);
 
 #endif

@@ -13,6 +13,8 @@
 #include "dataplane/core/reasons.h"
 #include "dataplane/dpdk/process.h"
 
+/* So many bursts are taken from a queue that has them before the next one's turn. */
+#define QUEUE_BURSTS  4U
 /* A busy worker looks for what the kernel has to send in one round of so many. */
 #define KERNEL_ROUNDS 16U
 /* A worker that may sleep does so after so many rounds without a packet. */
@@ -134,20 +136,18 @@ static void send_apart(struct dpdk_worker *w, uint16_t arrival, struct rte_mbuf 
 		rte_pktmbuf_free_bulk(piles.none.frames, piles.none.n);
 }
 
-static uint16_t take_burst(struct dpdk_worker *w, const struct lb_tables *tables, uint16_t arrival,
-			   uint16_t queue)
+static uint16_t take_burst(struct dpdk_worker *w, const struct lb_tables *tables,
+			   const struct lb_moment *moment, uint16_t arrival, uint16_t queue)
 {
 	const struct dpdk_shared *s = w->shared;
 	struct rte_mbuf *frames[DPDK_BURST];
 	struct dpdk_fate fates[DPDK_BURST];
-	struct lb_moment moment = {0};
 	const uint16_t n = rte_eth_rx_burst(s->ports[arrival].id, queue, frames, DPDK_BURST);
 	uint16_t port = DPDK_NO_PORT;
 
 	if (n == 0)
 		return 0;
-	moment.now_ns = coarse_now_ns();
-	if (likely(dpdk_process_burst(tables, w->number, &moment, frames, n, fates)))
+	if (likely(dpdk_process_burst(tables, w->number, moment, frames, n, fates)))
 		port = port_of(s, fates[0].ifindex, arrival);
 	if (likely(port != DPDK_NO_PORT))
 		send_to_port(w, &s->ports[port], frames, n);
@@ -172,15 +172,26 @@ static uint16_t take_from_kernel(struct dpdk_worker *w, const struct dpdk_port *
 	return pile.n;
 }
 
+static uint32_t take_bursts(struct dpdk_worker *w, const struct lb_tables *tables,
+			    const struct lb_moment *moment, uint16_t arrival, uint16_t queue)
+{
+	uint32_t n = 0, got = DPDK_BURST;
+
+	for (uint32_t i = 0; i < QUEUE_BURSTS && got == DPDK_BURST; i++, n += got)
+		got = take_burst(w, tables, moment, arrival, queue);
+	return n;
+}
+
 /* Every queue once. */
 static uint32_t go_round(struct dpdk_worker *w, const struct lb_tables *tables, bool kernel)
 {
 	const struct dpdk_shared *s = w->shared;
+	const struct lb_moment moment = {.now_ns = coarse_now_ns()};
 	uint32_t n = 0;
 
 	for (uint16_t i = 0; i < s->n_ports; i++) {
 		for (uint32_t q = w->number; q < s->ports[i].queues; q += s->n_workers)
-			n += take_burst(w, tables, i, (uint16_t)q);
+			n += take_bursts(w, tables, &moment, i, (uint16_t)q);
 		if (kernel)
 			n += take_from_kernel(w, &s->ports[i]);
 	}

@@ -97,13 +97,65 @@ TEST_F(Ahead, LeavesOthersToAllTheRules)
 		EXPECT_EQ(burst({four, frame, four, frame, six}), 3U);
 }
 
-TEST_F(Ahead, LeavesTrackedSlotsToTheFlowTable)
+/* Each after the other by every rule: the same reals, and the same flows are remembered. */
+TEST_F(Ahead, AsksTheFlowTableInTrackedSlotsAsEveryRuleDoes)
+{
+	std::vector<Bytes> frames;
+
+	for (int family : {4, 6}) {
+		const size_t flags = family == 4 ? 47 : 67, port = family == 4 ? 35 : 55;
+
+		for (unsigned value : {1, 2, 3, 2, 1}) {
+			Bytes ack = with(ip_frame(family, 6, 1, tcp(80)), flags, 0x10);
+
+			ack[port] = (uint8_t)value;
+			frames.push_back(ack);
+			frames.push_back(with(ack, flags, value == 2 ? 0x02 : 0x12));
+		}
+		frames.push_back(ip_frame(family, 17, 1, udp(80, Bytes(20))));
+	}
+	for (uint8_t slots :
+	     {WORLD_SLOTS_SETTLED, WORLD_SLOTS_MOVED, WORLD_SLOTS_DIED, WORLD_SLOTS_NEW}) {
+		struct world_state state = world_plain;
+		std::vector<struct lb_bucket> flows(t.dims.flow_buckets);
+
+		state.slots = slots;
+		for (size_t i = 0; i < frames.size(); i += CORE_BURST_MAX / 2) {
+			const size_t n = std::min<size_t>(CORE_BURST_MAX / 2, frames.size() - i);
+			uint32_t ahead[CORE_BURST_MAX], common[CORE_BURST_MAX];
+			std::vector<core_bytes> list;
+
+			for (size_t k = i; k < i + n; k++)
+				list.push_back({frames[k].data(), frames[k].size()});
+			set(state);
+			core_ahead(&t, list.data(), (uint32_t)n, ahead, common);
+			std::copy(t.flows, t.flows + t.dims.flow_buckets, flows.begin());
+			set(state);
+			for (size_t k = 0; k < n; k++) {
+				run(frames[i + k]);
+				EXPECT_EQ(ahead[k], trace.real) << "frame " << i + k;
+				EXPECT_EQ(common[k], 0U);
+			}
+			EXPECT_EQ(memcmp(flows.data(), t.flows,
+					 flows.size() * sizeof(struct lb_bucket)),
+				  0)
+				<< "slots of kind " << (int)slots;
+		}
+	}
+}
+
+/* What the common way isn't for remembers nothing: every rule will be asked, from the start. */
+TEST_F(Ahead, RemembersNothingOfWhatItLeaves)
 {
 	struct world_state state = world_plain;
+	std::vector<struct lb_bucket> flows(t.dims.flow_buckets);
 
 	state.slots = WORLD_SLOTS_MOVED;
+	state.mtu = 40;
 	set(state);
+	std::copy(t.flows, t.flows + t.dims.flow_buckets, flows.begin());
 	EXPECT_EQ(burst({ip_frame(4, 6, 1, tcp(80)), ip_frame(6, 6, 1, tcp(80))}), 0U);
+	EXPECT_EQ(memcmp(flows.data(), t.flows, flows.size() * sizeof(struct lb_bucket)), 0);
 }
 
 TEST_F(Ahead, SurvivesTablesThatPointOutside)

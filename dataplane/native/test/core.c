@@ -15,6 +15,7 @@ static int replace64_raced(__u64 *word, __u64 expected, __u64 value)
 
 #define lb_replace64 replace64_raced
 #include "dataplane/core/ahead.h"
+#include "dataplane/core/columns.h"
 #include "dataplane/core/forward.h"
 
 static const struct lb_moment any_moment = {.now_ns = 1};
@@ -193,23 +194,57 @@ void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint
 	const struct lb_moment moment = {0};
 	const struct lb_target target = lb_memory_target(t, 0, 0, &moment);
 	struct lb_ahead a[CORE_BURST_MAX];
+	struct lb_row row = {0};
 
-	for (uint32_t i = 0; i < n; i++) {
-		a[i].data = frames[i].at;
-		a[i].end = frames[i].at + frames[i].len;
-		lb_ahead_key(&target, &a[i], i ? &a[i - 1] : (void *)0);
-	}
 	for (uint32_t i = 0; i < n; i++)
-		lb_ahead_service(&target, &a[i], i ? &a[i - 1] : (void *)0);
+		lb_ahead_key(&target, &a[i], i, frames[i].at, frames[i].at + frames[i].len, &row);
+	lb_ahead_waiting(&target, a, &row);
 	for (uint32_t i = 0; i < n; i++)
 		lb_ahead_slot(&target, &a[i]);
 	for (uint32_t i = 0; i < n; i++) {
+		const void *end = frames[i].at + frames[i].len;
 		struct lb_decision ahead = {0}, common = {0};
 
-		ret_ahead[i] = lb_ahead_real(&target, &a[i], &ahead) ? ahead.real : 0;
+		ret_ahead[i] = lb_ahead_real(&target, &a[i], end, &ahead) ? ahead.real : 0;
 		ret_common[i] =
-			lb_decide_common(&target, a[i].data, a[i].end, &common) ? common.real : 0;
+			lb_decide_common(&target, frames[i].at, end, &common) ? common.real : 0;
 	}
+}
+
+int core_columns(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
+		 uint32_t iface, struct core_column *ret_columns)
+{
+	const struct lb_moment moment = {0};
+	const struct lb_target target = lb_memory_target(t, 0, 0, &moment);
+	const struct lb_ip4 *ip = (const void *)(frames[0].at + sizeof(struct lb_eth));
+	const struct lb_udp *l4 = (const void *)(ip + 1);
+	const __be32 dst = lb_get32(ip->dst);
+	const uint32_t word = lb_vip_word(l4->dst, ip->protocol, LB_KEY_EXACT4);
+	const struct lb_service *service =
+		lb_ahead_service(&target, lb_vip_find4(&target, dst, word));
+	struct lb_columns c;
+
+	if (!service)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		lb_columns_load(&c, i, frames[i].at, (uint16_t)frames[i].len);
+	lb_columns_fill(&c, n);
+	if (!lb_columns_keys(&c, t->node, dst, word, service->ring_start, service->ring_slots))
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t real = lb_slot_word(&target, c.slot[i]);
+
+		lb_columns_way(&c, i, real, lb_table_real(&target, real));
+	}
+	lb_columns_fill_ways(&c, n);
+	ret_columns->all = lb_columns_outer(&c, iface, t->node->ifaces[iface].common_mtu);
+	for (uint32_t i = 0; i < n; i++) {
+		ret_columns[i].real = c.word[i];
+		ret_columns[i].fits = c.fits[i];
+		ret_columns[i].outer[0] = c.outer[0][i];
+		ret_columns[i].outer[1] = c.outer[1][i];
+	}
+	return 1;
 }
 
 void core_count_many(const struct lb_tables *t, uint32_t counter, uint32_t packets, uint64_t bytes)

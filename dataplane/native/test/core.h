@@ -81,6 +81,17 @@ int core_decide(const struct lb_tables *t, const struct lb_moment *moment, struc
 void core_ahead(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
 		uint32_t ret_ahead[], uint32_t ret_common[]);
 
+/* columns.h, for frames of at least 54 bytes each that may be read, whatever len says: 0: they
+ * aren't of one key, that of the first, and of the common kind. iface: by which they should leave.
+ */
+struct core_column {
+	uint32_t real, fits;
+	uint64_t outer[2];
+	int all; /* of the first: all fit */
+};
+int core_columns(const struct lb_tables *t, const struct core_bytes *frames, uint32_t n,
+		 uint32_t iface, struct core_column *ret_columns);
+
 /* memory_target.h, by worker 0 */
 void core_count_many(const struct lb_tables *t, uint32_t counter, uint32_t packets, uint64_t bytes);
 

@@ -101,14 +101,14 @@ class Burst : public ::testing::Test
 	/* One frame by the native core, over tables of its own. */
 	Result native(const Bytes &frame)
 	{
-		Bytes buffer(NATIVE_HEADROOM + frame.size());
+		Bytes buffer(headroom + frame.size());
 		struct native_frame f = {};
 		struct lb_trace trace;
 
-		std::copy(frame.begin(), frame.end(), buffer.begin() + NATIVE_HEADROOM);
-		f.data = buffer.data() + NATIVE_HEADROOM;
+		std::copy(frame.begin(), frame.end(), buffer.begin() + headroom);
+		f.data = buffer.data() + headroom;
 		f.len = frame.size();
-		f.headroom = NATIVE_HEADROOM;
+		f.headroom = headroom;
 		native_process(&reference, 0, &moment, &f, &trace);
 		return {trace.verdict, Bytes(f.data, f.data + f.len)};
 	}
@@ -125,6 +125,7 @@ class Burst : public ::testing::Test
 
 			if (!segment)
 				return nullptr;
+			segment->data_off = headroom;
 			if (n)
 				memcpy(rte_pktmbuf_append(segment, (uint16_t)n), &frame[at], n);
 			at += n;
@@ -144,8 +145,9 @@ class Burst : public ::testing::Test
 
 		for (auto &frame : list)
 			mbufs.push_back(mbuf_of(frame, piece));
-		dpdk_process_burst(&tables, 0, &moment, mbufs.data(), (uint32_t)list.size(),
-				   fates.data());
+		if (dpdk_process_burst(&tables, 0, &moment, mbufs.data(), (uint32_t)list.size(),
+				       fates.data()))
+			std::fill(fates.begin(), fates.end(), fates[0]);
 		for (size_t i = 0; i < list.size(); i++) {
 			Bytes out(rte_pktmbuf_pkt_len(mbufs[i]));
 			const void *at =
@@ -197,6 +199,7 @@ class Burst : public ::testing::Test
 	struct lb_tables tables = {}, reference = {};
 	struct lb_moment moment = {1000000000, 0, 0};
 	std::vector<Bytes> frames;
+	uint16_t headroom = RTE_PKTMBUF_HEADROOM;
 };
 
 struct dpdk_offline *Burst::offline;
@@ -224,6 +227,146 @@ TEST_F(Burst, MeetsItsOwnFlowsInTheOrderOfArrival)
 				<< "round " << round << " frame " << i;
 	}
 	expect_equal_counters();
+}
+
+/* Bursts of one VIP's packets, computed with vectors of each width. */
+class Vectors : public Burst, public ::testing::WithParamInterface<uint32_t>
+{
+      protected:
+	void SetUp() override
+	{
+		Burst::SetUp();
+		before = dpdk_vectors();
+		if (dpdk_vectors_use(GetParam()) < 0)
+			GTEST_SKIP() << "this CPU has no vectors of " << GetParam() << " bits";
+		ASSERT_EQ(dpdk_vectors(), GetParam());
+	}
+	void TearDown() override
+	{
+		EXPECT_EQ(dpdk_vectors_use(before), 0);
+		Burst::TearDown();
+	}
+
+	/* The same frame of another flow, more or less. */
+	Bytes vary(Bytes frame)
+	{
+		if (frame.size() < 54 || frame[12] != 0x08 || frame[13] != 0x00 ||
+		    frame[14] != 0x45)
+			return frame;
+		if (random() % 2) {
+			frame[29] = (uint8_t)random(); /* source */
+			frame[34] = (uint8_t)random(); /* its port */
+			frame[35] = (uint8_t)random();
+		}
+		if (port) {
+			frame[36] = (uint8_t)(port >> 8);
+			frame[37] = (uint8_t)port;
+		}
+		frame[15] = (uint8_t)random(); /* TOS */
+		frame[18] = (uint8_t)random(); /* ID */
+		frame[20] = random() % 2 ? 0x40 : frame[20];
+		if (frame[23] == 6 && random() % 4 == 0)
+			frame[47] = random() % 2 ? 0x02 : 0x10; /* SYN, ACK */
+		frame.resize(frame.size() + random() % 8);      /* padding */
+		return frame;
+	}
+
+	/* So many of the same kind, now and then one of another kind or with a byte changed. */
+	std::vector<Bytes> alike(const Bytes &frame, size_t n)
+	{
+		std::vector<Bytes> list;
+
+		for (size_t i = 0; i < n; i++)
+			list.push_back(vary(frame));
+		if (random() % 3 == 0)
+			list[random() % n] = frames[random() % frames.size()];
+		if (random() % 3 == 0) {
+			Bytes &odd = list[random() % n];
+
+			odd.resize(std::max<size_t>(odd.size(), 1));
+			odd[random() % std::min<size_t>(odd.size(), 60)] ^=
+				(uint8_t)(1 << random() % 8);
+		}
+		return list;
+	}
+
+	void expect_bursts_as_native()
+	{
+		for (size_t k = 0; k < frames.size(); k += 1 + random() % 3) {
+			const size_t n = 1 + random() % DPDK_BURST;
+			const std::vector<Bytes> list = alike(frames[k], k % 2 ? n : DPDK_BURST);
+			const std::vector<Result> got = burst(list, k % 8 ? FRAME_MAX : 64);
+
+			for (size_t i = 0; i < list.size(); i++)
+				EXPECT_TRUE(got[i] == native(list[i]))
+					<< "frame " << i << " like scenario frame " << k;
+		}
+		expect_equal_counters();
+		EXPECT_EQ(memcmp(tables.flows, reference.flows,
+				 tables.dims.flow_buckets * sizeof(*tables.flows)),
+			  0)
+			<< "not the same flows are remembered";
+	}
+
+	std::mt19937 random{3};
+	uint16_t port = 0; /* of all frames; 0: of each its own */
+	uint32_t before = 0;
+};
+
+TEST_P(Vectors, MakeNoDifference)
+{
+	expect_bursts_as_native();
+}
+
+TEST_P(Vectors, MakeNoDifferenceWhereThereIsNoRoomForHeaders)
+{
+	for (uint16_t room : {0, 19, 20, 39}) {
+		headroom = room;
+		expect_bursts_as_native();
+	}
+}
+
+TEST_P(Vectors, MakeNoDifferenceWherePacketsOfOneVipLeaveByTwoInterfaces)
+{
+	for (struct lb_tables *t : {&tables, &reference}) {
+		struct lb_iface *second =
+			&t->node->ifaces[t->reals[WORLD_IPIP4_TAGS].nexthop >> 48];
+
+		t->reals[WORLD_GUE4] = t->reals[WORLD_IPIP4_TAGS];
+		second->flags = 0;
+		second->common_mtu = second->mtu;
+	}
+	port = 84;
+	expect_bursts_as_native();
+}
+
+TEST_P(Vectors, MakeNoDifferenceInTrackedSlotsBehindAnyInterface)
+{
+	for (int slots = 0; slots < WORLD_SLOTS_COUNT; slots++) {
+		for (uint16_t mtu : {1500, 100}) {
+			struct world_state state = world_plain;
+
+			state.slots = (uint8_t)slots;
+			state.mtu = mtu;
+			state.tags = slots == WORLD_SLOTS_SETTLED;
+			state.dead = slots == WORLD_SLOTS_ALL ? 1U << WORLD_IPIP4 : 0;
+			world_set(&tables, &state);
+			world_set(&reference, &state);
+			expect_bursts_as_native();
+			if (HasFailure())
+				return;
+		}
+	}
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, Vectors, ::testing::Values(128U, 256U, 512U));
+
+TEST(VectorsInUse, AreThoseOfAKnownWidth)
+{
+	const uint32_t before = dpdk_vectors();
+
+	EXPECT_EQ(dpdk_vectors_use(384), -ENOTSUP);
+	EXPECT_EQ(dpdk_vectors(), before);
 }
 
 TEST_F(Burst, TakesFramesInSegmentsAsThoughTheyWereWhole)
