@@ -21,6 +21,7 @@
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/probe.h"
+#include "dataplane/dpdk/process.h"
 #include "dataplane/dpdk/steer.h"
 #include "dataplane/dpdk/tables.h"
 #include "dataplane/dpdk/worker.h"
@@ -336,8 +337,9 @@ static int start(struct engine *e, struct err *err)
 	e->page->engine.fallback = e->opt->fallback && has_kernel_ports(e);
 	e->page->engine.generation = e->current->generation;
 	set_state(e, LB_PAGE_RUNNING);
-	log_info(MODULE, "running", "workers=%u ports=%u generation=%llu gap_ms=%llu",
-		 e->shared.n_workers, e->shared.n_ports, (unsigned long long)e->current->generation,
+	log_info(MODULE, "running", "workers=%u ports=%u vectors=%u generation=%llu gap_ms=%llu",
+		 e->shared.n_workers, e->shared.n_ports, dpdk_vectors(),
+		 (unsigned long long)e->current->generation,
 		 (unsigned long long)(has_kernel_ports(e) ? gap_ns / NS_PER_MS : 0));
 	sd_notifyf(0, "READY=1\nSTATUS=running with %u workers", e->shared.n_workers);
 	return 0;

@@ -5,7 +5,7 @@
 # discovery and ping to the host go that way, over the same port as the traffic of VIPs; and the
 # interface is there, with its addresses, when the engine comes back.
 #
-#   dpdk_tap.sh BUILD
+#   dpdk_tap.sh BUILD [DEVICE]   DEVICE: what DPDK has the port by, net_af_xdp0,iface=eth0
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -14,7 +14,7 @@ for part in lib/common lib/process lib/netns lib/traffic topologies/edge scenari
 	. "$ROOT/testbed/$part.sh"
 done
 # shellcheck disable=SC2034 # read by the parts
-BUILD=$(realpath "$1") NODES=(lb1) REALS=(real1 real2)
+BUILD=$(realpath "$1") NODES=(lb1) REALS=(real1 real2) EDGE_DEVICE=${2:-}
 
 if [ "$(id -u)" != 0 ]; then
 	echo 'skipped: must be root, to make network namespaces'

@@ -15,6 +15,7 @@
 #
 #   topology_up ENCAP [ENGINE]   everything but Fairway: links, router, real servers with nginx;
 #                                ipip or l2dsr; xdp (default), xdp-generic, dpdk or dpdk-tap
+#                                EDGE_DEVICE: what the DPDK engine has eth0 by, AF_XDP
 #   topology_down                removes it
 #   node_start NAME              Fairway in lb1 or lb2, with $TB/NAME.yaml
 #   engine_start NAME            its fairway-dpdk alone
@@ -322,7 +323,7 @@ node_engine() {
 		  engine: dpdk
 		  dpdk:
 		    cores: "$((${1#lb} % cpus))"
-		    ports: [{device: "net_af_xdp0,iface=eth0", interface: $(node_interface), exception: $exception}]
+		    ports: [{device: "${EDGE_DEVICE:-net_af_xdp0,iface=eth0}", interface: $(node_interface), exception: $exception}]
 		    hugepages: false
 		    memory: 64
 		    descriptors: 512
