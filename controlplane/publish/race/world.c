@@ -244,17 +244,20 @@ void race_packets(struct race_random *r, uint32_t worker, uint32_t age, struct r
 		  uint32_t n)
 {
 	struct builder b = {.random = r, .worker = worker, .age = age};
+	/* All for one service, as engines like them, or for any. */
+	const bool alike = race_random(r, 2);
+	const uint32_t service = race_random(r, RACE_SERVICES);
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct race_packet *p = &packets[i];
 		uint32_t flow = race_random(r, 4096);
 
-		p->service = race_random(r, RACE_SERVICES);
+		p->service = alike ? service : race_random(r, RACE_SERVICES);
 		p->denied = race_random(r, 16) == 0;
 		p->what = race_services[p->service].flows == RACE_NEW ? RACE_SYN : RACE_DATA;
 		if (p->what == RACE_DATA)
 			flow = (age + race_random(r, 64)) & 0xffff;
-		if (race_random(r, 32) == 0)
+		if (!alike && race_random(r, 32) == 0)
 			p->what = RACE_PING;
 		else if (race_services[p->service].fragments && race_random(r, 2) && i + 1 < n)
 			p->what = RACE_FIRST;

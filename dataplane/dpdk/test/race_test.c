@@ -59,12 +59,14 @@ static void run_burst(const struct lb_tables *tables, uint32_t worker,
 		      const struct lb_moment *moment, uint32_t n, struct race_outcome *ret)
 {
 	struct dpdk_fate fates[DPDK_BURST];
+	const bool uniform = dpdk_process_burst(tables, worker, moment, mbufs[worker], n, fates);
 
-	dpdk_process_burst(tables, worker, moment, mbufs[worker], n, fates);
 	for (uint32_t i = 0; i < n; i++) {
-		ret[i].verdict = fates[i].verdict;
+		const struct dpdk_fate fate = fates[uniform ? 0 : i];
+
+		ret[i].verdict = fate.verdict;
 		ret[i].reason = RACE_UNTOLD;
-		ret[i].ifindex = fates[i].verdict == LB_FORWARD ? fates[i].ifindex : RACE_UNTOLD;
+		ret[i].ifindex = fate.verdict == LB_FORWARD ? fate.ifindex : RACE_UNTOLD;
 	}
 }
 
