@@ -28,7 +28,7 @@ hold_worker() {
 	CPU=$(process_word lb1 '.workers[0].cpu')
 	exec {HOLDER_OUT}< <("$ROOT/testbed/chaos/stand_still.py" "$THREAD" <"$TB/holder" 2>&1)
 	exec {HOLDER_IN}>"$TB/holder"
-	read -r -t 10 word <&"$HOLDER_OUT" || word=
+	read -r -t 30 word <&"$HOLDER_OUT" || word=
 	[ "$word" = still ] || die "worker $THREAD isn't held: $word"
 	HELD_US=$(us_now)
 }

@@ -5,12 +5,15 @@
 Runs at configure time. A googletest program becomes one ctest entry per case: the file asks the
 program for its cases when ctest reads it, so a case added later needs no new configure. Other
 tests become one entry. A test's meson suite becomes its label and its priority its cost, so that
-with -j those of high priority begin first (give it to those that take long); exit code 77 means skipped, as does
-a googletest case that says [  SKIPPED ].
+with -j those of high priority begin first (give it to those that take long); from BUSY on a test
+counts as two of those that run at a time. Exit code 77 means skipped, as does a googletest case that
+says [  SKIPPED ].
 """
 import json
 import os
 import sys
+
+BUSY = 90
 
 PRELUDE = """# Written by tools/dev/ctest_gen.py from meson-info/intro-tests.json; do not edit.
 function(fairway_gtest NAME LABELS TIMEOUT SERIAL COST WORKDIR ENVIRONMENT EXE)
@@ -62,7 +65,8 @@ def entry(test, build_root):
     args = " ".join(quote(c) for c in cmd)
     return (f"add_test({quote(name)} {args})\n"
             f"set_tests_properties({quote(name)} PROPERTIES LABELS {quote(label)} "
-            f"TIMEOUT {timeout} RUN_SERIAL {serial} COST {cost} WORKING_DIRECTORY {quote(workdir)} "
+            f"TIMEOUT {timeout} RUN_SERIAL {serial} COST {cost} PROCESSORS {1 + (cost >= BUSY)} "
+            f"WORKING_DIRECTORY {quote(workdir)} "
             f"ENVIRONMENT {quote(env)} SKIP_RETURN_CODE 77)\n")
 
 
