@@ -40,9 +40,8 @@ struct lb_ahead {
 
 /* What the packets of a burst have in common. */
 struct lb_row {
-	__u64 dst[2]; /* the VIP key of the first one: an IPv4 address and the word, or an IPv6 one
-		       */
-	__u32 word;   /* 0: not looked up yet */
+	__u64 dst[2]; /* address of the first one's VIP key */
+	__u32 word;   /* and its word; 0: not looked up yet */
 	__u32 n_waiting;
 	const struct lb_service *service_record; /* NULL: none that the common way can use */
 	__u8 waiting[LB_AHEAD_MAX];
@@ -76,6 +75,14 @@ LB_ALWAYS_INLINE void lb_ahead_serve(const struct lb_target *t, struct lb_ahead 
 	LB_AHEAD(a->slot_word);
 }
 
+LB_ALWAYS_INLINE void lb_ahead_wait(const struct lb_target *t, struct lb_ahead *a, __u32 at,
+				    __u32 vip, struct lb_row *row)
+{
+	a->vip = vip;
+	LB_AHEAD(lb_table_vip(t, vip));
+	row->waiting[row->n_waiting++] = (__u8)at;
+}
+
 /* Not the row's key: it waits for its VIP entry, but for the first one, whose service becomes the
  * row's. */
 LB_ALWAYS_INLINE void lb_ahead_other4(const struct lb_target *t, struct lb_ahead *a, __u32 at,
@@ -84,9 +91,7 @@ LB_ALWAYS_INLINE void lb_ahead_other4(const struct lb_target *t, struct lb_ahead
 	const __u32 vip = lb_hash_vip4(dst, a->word);
 
 	if (row->word) {
-		a->vip = vip;
-		LB_AHEAD(lb_table_vip(t, vip));
-		row->waiting[row->n_waiting++] = (__u8)at;
+		lb_ahead_wait(t, a, at, vip, row);
 		return;
 	}
 	row->dst[0] = dst;
@@ -101,9 +106,7 @@ LB_ALWAYS_INLINE void lb_ahead_other6(const struct lb_target *t, struct lb_ahead
 	const __u32 vip = lb_hash_vip6(dst, a->word);
 
 	if (row->word) {
-		a->vip = vip;
-		LB_AHEAD(lb_table_vip(t, vip));
-		row->waiting[row->n_waiting++] = (__u8)at;
+		lb_ahead_wait(t, a, at, vip, row);
 		return;
 	}
 	row->dst[0] = lb_get64(dst);

@@ -128,6 +128,16 @@ static inline struct dpdk_fate finish(const struct dpdk_run *run, const struct l
 	return dpdk_finish(run, &a, mbuf);
 }
 
+/* Does all that is reached by a burst lie inside the tables? Then it is asked once for all. */
+static inline bool lies_inside(const struct lb_target *t, uint32_t ring_start, uint32_t ring_slots)
+{
+	const struct lb_dims *dims = &t->tables->dims;
+
+	return (uint64_t)ring_start + ring_slots <=
+		       (uint64_t)dims->slot_lines * LB_SLOTS_PER_LINE &&
+	       lb_real_counter(t, dims->reals - 1) < dims->counter_stride;
+}
+
 static inline uint64_t eth_tail_of(const struct lb_iface *iface)
 {
 	const __be16 proto = LB_BE16(LB_ETH_P_IP4);
@@ -151,7 +161,7 @@ bool DPDK_COLUMNS(const struct dpdk_run *run, struct rte_mbuf **mbufs, uint32_t 
 		.reals = t.tables->reals,
 		.counters = &t.row[lb_real_counter(&t, 0)],
 	};
-	uint32_t number, packets = 0, odd = 0;
+	uint32_t ring_start, ring_slots, number, packets = 0, odd = 0;
 	uint64_t bytes = 0;
 	struct key key;
 	bool all;
@@ -162,12 +172,14 @@ bool DPDK_COLUMNS(const struct dpdk_run *run, struct rte_mbuf **mbufs, uint32_t 
 	if (!seem_alike(mbufs, n, &key))
 		return false;
 	service = lb_ahead_service(&t, lb_vip_find4(&t, key.dst, key.word));
-	/* That all that is reached from here lies inside the tables is asked once. */
-	if (!service || !lb_table_slot(&t, service->ring_start + service->ring_slots - 1) ||
-	    lb_real_counter(&t, t.tables->dims.reals - 1) >= t.tables->dims.counter_stride)
+	if (!service)
+		return false;
+	ring_start = LB_READ_ANY(service->ring_start);
+	ring_slots = LB_READ_ANY(service->ring_slots);
+	if (!lies_inside(&t, ring_start, ring_slots))
 		return false;
 	if (!load(&c, mbufs, n) ||
-	    !lb_columns_keys(&c, node, key.dst, key.word, service->ring_start, service->ring_slots))
+	    !lb_columns_keys(&c, node, key.dst, key.word, ring_start, ring_slots))
 		return false;
 	find_ways(&t, &c, n);
 	number = lb_nexthop_iface(c.nexthop[0]) % LB_IFACES_MAX;
