@@ -2,7 +2,6 @@
 #include "controlplane/publish/dpdk_page.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "controlplane/base/clock.h"
+#include "controlplane/base/process.h"
 
 #define MOVE_NS (1 * NS_PER_S)
 /* Between two looks: long enough to leave the CPU to others, short beside what is waited for. */
@@ -88,7 +88,7 @@ static bool process_there(const struct lb_page *page)
 	uint32_t pid = LOAD(page->engine.pid);
 	uint64_t began_ns;
 
-	if (!pid || (kill((pid_t)pid, 0) && errno == ESRCH))
+	if (!pid || !process_runs((pid_t)pid))
 		return false;
 	began_ns = process_began_ns(pid);
 	/* Process times are in ticks of 10 ms. */

@@ -18,6 +18,7 @@
 #include "controlplane/base/cleanup.h"
 #include "controlplane/base/clock.h"
 #include "controlplane/base/log.h"
+#include "controlplane/base/process.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/probe.h"
@@ -176,7 +177,7 @@ static int claim_page(struct engine *e, uint64_t now_ns, struct err *err)
 	struct stat ns;
 
 	if (pid && pid != (uint32_t)getpid() && state > LB_PAGE_NONE && state < LB_PAGE_ENDED &&
-	    now_ns - e->page->engine.beat_ns < LB_PAGE_DEAD_NS && kill((pid_t)pid, 0) == 0)
+	    now_ns - e->page->engine.beat_ns < LB_PAGE_DEAD_NS && process_runs((pid_t)pid))
 		return err_set(
 			err, -EBUSY,
 			"another fairway-dpdk (process %u) works on the tables in %s: stop it "

@@ -3,14 +3,17 @@
 # Background processes of a testbed, written down in $TB/processes so that exactly these are ended:
 # each by its pid and start time, because a pid alone may belong to somebody else by now.
 
-# process_start_time PID: empty when there is none, or when it is dead and only unburied.
+# process_start_time PID: empty when there is none, or when it is dead with all its threads and only
+# unburied.
 process_start_time() {
-	local stat
+	local stat tasks=("/proc/$1/task/"*)
 	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
 	stat=${stat##*) }
 	# shellcheck disable=SC2086 # fields 3 to 22 of proc(5), split on purpose
 	set -- $stat
-	[ "$1" = Z ] || printf '%s\n' "${20}"
+	if [ "$1" != Z ] || [ ${#tasks[@]} -gt 1 ]; then
+		printf '%s\n' "${20}"
+	fi
 }
 
 # process_spawn NAME COMMAND...: runs it in the background with $TB/NAME.log as its output.
