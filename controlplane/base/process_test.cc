@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+extern "C" {
 #include "controlplane/base/process.h"
+}
 
 #include <fstream>
 #include <pthread.h>

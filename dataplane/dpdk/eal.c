@@ -45,9 +45,7 @@ void dpdk_device_name(const char *device, char ret_name[DPDK_DEVICE_NAME_MAX])
 	snprintf(ret_name, DPDK_DEVICE_NAME_MAX, "%.*s", (int)strcspn(device, ","), device);
 }
 
-/* PCI devices have an address (0000:3b:00.0, 3b:00.0), virtual ones a driver's name and a number.
- */
-static bool is_pci(const char *device)
+bool dpdk_is_pci(const char *device)
 {
 	char name[DPDK_DEVICE_NAME_MAX];
 
@@ -112,7 +110,7 @@ static void add_devices(struct words *w, const struct dpdk_options *opt)
 	bool pci = false;
 
 	for (uint16_t i = 0; i < opt->n_ports; i++) {
-		if (is_pci(opt->ports[i].device)) {
+		if (dpdk_is_pci(opt->ports[i].device)) {
 			add(w, "-a");
 			pci = true;
 		} else {

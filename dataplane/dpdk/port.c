@@ -16,6 +16,7 @@
 #include "controlplane/base/log.h"
 #include "dataplane/dpdk/eal.h"
 #include "dataplane/dpdk/kernel_port.h"
+#include "dataplane/dpdk/pci.h"
 #include "dataplane/dpdk/process.h"
 
 #define MODULE "dpdk"
@@ -277,18 +278,20 @@ static int start(uint16_t id, const char *name, const struct dpdk_options *opt, 
 static int find_port(const char *device, char name[DPDK_DEVICE_NAME_MAX], uint16_t *ret_id,
 		     struct err *err)
 {
-	char with_domain[DPDK_DEVICE_NAME_MAX + 8];
+	char with_domain[DPDK_DEVICE_NAME_MAX + 8], why[512] = "its arguments must fit its driver";
+	const char *known = name;
 
 	dpdk_device_name(device, name);
-	if (rte_eth_dev_get_port_by_name(name, ret_id) == 0)
+	/* DPDK knows a PCI device by its address with the domain, which may be left out. */
+	if (dpdk_is_pci(name) && strchr(name, ':') == strrchr(name, ':')) {
+		snprintf(with_domain, sizeof(with_domain), "0000:%s", name);
+		known = with_domain;
+	}
+	if (rte_eth_dev_get_port_by_name(known, ret_id) == 0)
 		return 0;
-	snprintf(with_domain, sizeof(with_domain), "0000:%s", name);
-	if (rte_eth_dev_get_port_by_name(with_domain, ret_id) == 0)
-		return 0;
-	return err_set(err, -ENODEV,
-		       "DPDK found no port %s; a PCI device must be bound to a driver that DPDK "
-		       "can use (`dpdk-devbind.py --status`), a virtual one's arguments must fit",
-		       name);
+	if (dpdk_is_pci(name))
+		dpdk_pci_why("/sys", known, why, sizeof(why));
+	return err_set(err, -ENODEV, "DPDK found no port %s: %s", name, why);
 }
 
 static int find_interface(const struct dpdk_port_options *options, uint32_t *ret_ifindex,

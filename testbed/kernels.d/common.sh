@@ -5,6 +5,7 @@
 # need.
 #
 #   need MODULE...          ends the scenario as skipped when the kernel has no such module
+#   card MAC                the guest's network card of that address (testbed/lib/guest.sh)
 #   edge_up                 client, router, lb1 and real1 with nginx; cleaned up at exit
 #   edge_up CARD0 CARD1     the same, but the cable to lb1 is these two network cards
 #   hold PROMISE COMMAND... says the promise as kept, or ends the scenario with what is known
@@ -45,6 +46,14 @@ hold() {
 	done
 	[ ! -S "$TB/lb1.sock" ] || { cli lb1 counters && cli lb1 doctor; }
 	die "this does not hold: $promise ($*)"
+}
+
+# card MAC: the network card of that address.
+card() {
+	local file
+	for file in /sys/class/net/*/address; do
+		[ "$(<"$file")" != "$1" ] || basename "$(dirname "$file")"
+	done
 }
 
 # edge_up: the topology of edge.sh in as few processes as may be, since each costs a tenth of a

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The DPDK engine on a network card that the kernel has given up: its PCI device is with
-# uio_pci_generic, two workers have two of its queues, and all that isn't for a VIP goes to the
-# kernel and comes from it by an interface that the engine makes: BGP, health checks, neighbours,
-# ping. Once by a TAP interface, which was there before both services and outlives the engine, and
-# once by vhost-net, which comes and goes with it. The card is the guest's second
-# (testbed/lib/guest.sh); the router's cable to it is the first.
+# The DPDK engine on a network card that the kernel has given up: two workers have two of its queues,
+# and all that isn't for a VIP goes to the kernel and comes from it by an interface that the engine
+# makes: BGP, health checks, neighbours, ping. Once the card's PCI device is with vfio-pci, behind an
+# IOMMU, and the interface is a TAP, which was there before both services and outlives the engine;
+# once the device is with uio_pci_generic, and the interface by vhost-net, which comes and goes with
+# the engine. The card is the guest's second (testbed/lib/guest.sh); the router's cable to it is the
+# first.
 set -uo pipefail
 
 # shellcheck source=testbed/kernels.d/common.sh
@@ -19,14 +20,6 @@ CONNECTIONS=20 DATAGRAMS=64
 VLAN=100
 HUGEPAGES=160
 
-# card MAC: the network card of that address.
-card() {
-	local file
-	for file in /sys/class/net/*/address; do
-		[ "$(<"$file")" != "$1" ] || basename "$(dirname "$file")"
-	done
-}
-
 # pci_of CARD: the PCI device that it is, below which virtio has one of its own.
 pci_of() {
 	local dir
@@ -38,13 +31,15 @@ pci_of() {
 	printf '%s\n' "${dir##*/}"
 }
 
+driver_is() { [[ $(readlink "/sys/bus/pci/devices/$PCI/driver") == */"$1" ]]; }
+
 # bind DRIVER: the card's device to this driver; '' to the one the kernel has for it. What
 # dpdk-devbind.py does, in a moment.
 bind() {
 	local device=/sys/bus/pci/devices/$PCI
 	[ ! -e "$device/driver" ] || echo "$PCI" >"$device/driver/unbind"
 	echo "$1" >"$device/driver_override" && echo "$PCI" >/sys/bus/pci/drivers_probe &&
-		[ -e "$device/driver" ]
+		driver_is "${1:-virtio-pci}"
 }
 
 # ---- what this scenario has otherwise than the topology: see there ----
@@ -210,6 +205,15 @@ start_both() {
 	node_start lb1
 }
 
+# With an IOMMU a card needs no hugepages: any memory has an address that it can be told.
+engine_runs_without_hugepages() {
+	process_end fairway-dpdk-lb1
+	sed -i 's/^    memory: .*/&\n    hugepages: false/' "$TB/lb1.yaml"
+	engine_start lb1
+	hold 'without hugepages it runs, too' wait_until 60 process '.state == "running"'
+	hold 'connections are answered' wait_until 60 all_answered "$CONNECTIONS" "$VIP4:80"
+}
+
 end_both() {
 	process_end fairway-dpdk-lb1
 	process_end fairwayd-lb1
@@ -241,7 +245,7 @@ engine_restarts() {
 FIRST=$(card 02:00:00:00:10:00) SECOND=$(card "$CARD_MAC")
 [ -n "$FIRST$SECOND" ] || skip "no network cards: QEMU was started without /dev/net/tun"
 [ -x "$BUILD/dataplane/dpdk/fairway-dpdk" ] || skip 'fairway-dpdk is not built'
-need uio_pci_generic vhost_net 8021q
+need vfio_pci vfio_iommu_type1 uio_pci_generic vhost_net 8021q
 PCI=$(pci_of "$SECOND") || die "$SECOND is no PCI device"
 sysctl -qw vm.nr_hugepages=$HUGEPAGES
 [ "$(sysctl -n vm.nr_hugepages)" = $HUGEPAGES ] || skip "$HUGEPAGES hugepages can't be had"
@@ -254,7 +258,8 @@ cabled || die 'cannot make the topology'
 nginx_start real1
 bird_start
 real_setup real1 >"$TB/setup.log" 2>&1 || die "fairway-real setup: $(tail -1 "$TB/setup.log")"
-hold "the card isn't the kernel's any more" bind uio_pci_generic
+hold 'the card is behind an IOMMU' test -e "/sys/bus/pci/devices/$PCI/iommu_group"
+hold "the card isn't the kernel's any more, but vfio-pci's" bind vfio-pci
 
 # The interface, its addresses and routes are there before both services, as after boot.
 ip_ns lb1 tuntap add fw0 mode tap multi_queue || die 'cannot make the TAP interface'
@@ -264,11 +269,13 @@ kernel_is_reached
 traffic_is_forwarded 'was told' -gt
 tags_are_kept
 engine_restarts
+engine_runs_without_hugepages
 end_both
 hold 'the interface is still there' there fw0
 ip_ns lb1 link del fw0
 
 # No interface: fairwayd waits for the engine to make it.
+hold 'the card is uio_pci_generic'"'"'s' bind uio_pci_generic
 start_both virtio-user "$EDGE_MTU"
 kernel_is_reached
 traffic_is_forwarded "wasn't told" -eq

@@ -10,24 +10,20 @@ set -uo pipefail
 
 CONNECTIONS=200
 
-# card MAC: the network card of that address.
-card() {
-	local file
-	for file in /sys/class/net/*/address; do
-		[ "$(<"$file")" != "$1" ] || basename "$(dirname "$file")"
-	done
-}
-
-# packets_by_cpu: a line for each CPU's row of the counters, what it has forwarded.
+# packets_by_cpu: a line for each CPU's row of the counters, what it has forwarded. Rows are one after
+# another, in one element of the map; the last is the control plane's.
 packets_by_cpu() {
 	bpftool -j map dump pinned "$TB/bpf/lb1/lb_counters" | python3 -c '
 import json, struct, sys
 SERVICES = 64  # LB_COUNTER_REASONS, LB_COUNTER_SERVICE
-for row in json.load(sys.stdin):
-    value = bytes(int(b, 16) for b in row["value"])
-    packets = struct.unpack("<%dQ" % (len(value) // 8), value)[::2]
+ROWS = int(sys.argv[1]) + 1
+[element] = json.load(sys.stdin)
+value = bytes(int(b, 16) for b in element["value"])
+size = len(value) // ROWS
+for at in range(0, size * (ROWS - 1), size):
+    packets = struct.unpack_from("<%dQ" % (size // 8), value, at)[::2]
     print(sum(packets[SERVICES:]) // 2)  # each for its service and for its real
-' | head -n "$(nproc)"
+' "$(nproc)"
 }
 
 # spread_interrupts: those of the card's receive queues to the CPUs in turn, as an operator would.
