@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Does testbed/perf/run see slower native and DPDK code? Runs the guard on a build of fairway-replay
-whose engines execute some instructions more for each packet.
+"""Does testbed/perf/run see slower native and DPDK code? Runs the guard on builds of fairway-replay and
+of bursts whose engines execute some instructions more for each packet.
 
-    guard_native_test.py BUILD SLOWER-REPLAY
+    guard_native_test.py BUILD SLOWER-REPLAY SLOWER-BURSTS
 """
 import json
 import os
@@ -14,8 +14,11 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RUN = os.path.join(HERE, "run")
-PARTS = ("native", "dpdk")
-BUILD = SLOWER = ""
+BUILD = ""
+NORMAL = {"native": "tools/fairway-replay", "dpdk": "tools/fairway-replay",
+          "burst": "tools/replay/test/bursts"}
+SLOWER = {}
+PARTS = tuple(NORMAL)
 
 
 def count(program, part):
@@ -32,9 +35,8 @@ class Guard(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         """Counted once for all tests."""
-        cls.normal = {part: count(os.path.join(BUILD, "tools", "fairway-replay"), part)
-                      for part in PARTS}
-        cls.slower = {part: count(SLOWER, part) for part in PARTS}
+        cls.normal = {part: count(os.path.join(BUILD, NORMAL[part]), part) for part in PARTS}
+        cls.slower = {part: count(SLOWER[part], part) for part in PARTS}
 
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="fw-perf-")
@@ -87,7 +89,8 @@ class Guard(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    BUILD, SLOWER = sys.argv[1:3]
+    BUILD = sys.argv[1]
+    SLOWER = {"native": sys.argv[2], "dpdk": sys.argv[2], "burst": sys.argv[3]}
     program = unittest.main(argv=sys.argv[:1], verbosity=2, exit=False)
     result = program.result
     if not result.wasSuccessful():
