@@ -138,6 +138,16 @@ configured() {
 		>"$TB/lb1.yaml"
 }
 
+# engine_says TEXT: it ends with an error that has this.
+engine_says() {
+	local out rc=0
+	out=$(in_ns lb1 timeout -k 1 30 "$BUILD/dataplane/dpdk/fairway-dpdk" --config "$TB/lb1.yaml" \
+		--bpffs "$TB/bpf/lb1" 2>&1 </dev/null) || rc=$?
+	[[ $rc = 1 && $out == *"$1"* ]] && return
+	printf 'exit %d: %s\n' "$rc" "$out"
+	return 1
+}
+
 # ---- what is promised, by whatever way the kernel has its packets ----
 
 kernel_is_reached() {
@@ -287,6 +297,8 @@ end_both
 
 hold 'the card is given back to the kernel' bind ''
 hold 'which makes its interface again' wait_until 20 card_runs
+hold 'the engine leaves it alone and says who has it' engine_says \
+	"DPDK found no port $PCI: it is with the kernel's driver virtio-pci: "
 ip link set "$(card "$CARD_MAC")" netns "$(ns_name lb1)" name eth0 &&
 	edge_host lb1 eth0 "$(addr4 lb1)/24" 192.0.2.1 "$(addr6 lb1)/64" 2001:db8:e::1
 hold 'and the interface works' wait_until 20 pings "$(addr4 lb1)"
