@@ -278,7 +278,8 @@ static int start(uint16_t id, const char *name, const struct dpdk_options *opt, 
 static int find_port(const char *device, char name[DPDK_DEVICE_NAME_MAX], uint16_t *ret_id,
 		     struct err *err)
 {
-	char with_domain[DPDK_DEVICE_NAME_MAX + 8], why[512] = "its arguments must fit its driver";
+	char with_domain[DPDK_DEVICE_NAME_MAX + 8],
+		why[512] = "its driver refused: see what DPDK printed, and mend its arguments";
 	const char *known = name;
 
 	dpdk_device_name(device, name);

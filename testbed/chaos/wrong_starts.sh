@@ -56,6 +56,8 @@ wrong_configurations() {
 	refuses 'no such CPU' 'node.dpdk.cores' "there is no CPU $(($(nproc --all) + 40)) here"
 	started 's/net_af_xdp0,iface=eth0", interface: eth0, exception: kernel/net_pcap0,rx_iface=nix0", interface: eth0/; s/^    fallback: xdp//'
 	refuses 'a device that does not exist' 'DPDK found no port net_pcap0'
+	started 's/net_af_xdp0,iface=eth0", interface: eth0, exception: kernel/ff:1f.7", interface: eth0/; s/^    fallback: xdp//'
+	refuses 'a PCI device that does not exist' 'DPDK found no port ff:1f.7: there is no such PCI device' 'lspci -D'
 	started "s/^    cores: .*/    cores: \"0-1\"/"
 	refuses 'more workers than queues' 'port net_af_xdp0: it has 1 RX queues' 'fewer node.dpdk.cores'
 	started 's/eth0/eth7/g'

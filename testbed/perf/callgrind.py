@@ -62,7 +62,7 @@ def run(words, folder):
     done = subprocess.run(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           check=False, text=True)
     if done.returncode == 77:
-        raise Unable(done.stderr.splitlines()[-1])
+        raise Unable(done.stderr.strip())
     if done.returncode != 0:
         raise Broken(f"{' '.join(words)} failed (exit {done.returncode}):\n"
                      f"{done.stdout}{done.stderr}")
@@ -84,7 +84,7 @@ def valgrind(program, function, words, folder):
     """What the program prints, and what each call of the function took."""
     # Names of functions are enough; Debian's valgrind gives up on what clang says besides.
     run(["strip", "--strip-debug", "-o", "program", os.path.abspath(program)], folder)
-    text = run(["valgrind", "--tool=callgrind", f"--toggle-collect={function}",
+    text = run(["valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={function}",
                 f"--dump-after={function}", "--callgrind-out-file=calls", "./program", *words],
                folder)
     return text, figures(folder)
